@@ -146,6 +146,15 @@ if COMPILED:
         return _rounded(quotient, remainder, divisor, negative, rounding)
 
     @kernel
+    def checked_add(a: int, b: int) -> int:
+        """Return a + b of two integers, or raise when the sum leaves int64."""
+        total = a + b
+        # A wrapped sum has the sign that neither term has.
+        if (a >= 0) == (b >= 0) and (total >= 0) != (a >= 0):
+            raise OverflowError("a sum leaves the range of int64")
+        return total
+
+    @kernel
     def wide(a: int) -> Any:
         """Return an integer as a wide number."""
         return np.int64(-1) if a < 0 else np.int64(0), np.uint64(a)
@@ -251,14 +260,17 @@ else:
 
     def _divide(a: int, c: int, rounding: int) -> int:
         quotient, remainder = divmod(a, c)
-        if rounding == UP and remainder:
-            quotient += 1
-        elif rounding == HALF_EVEN and (2 * remainder > c or (2 * remainder == c and quotient % 2)):
+        if (rounding == UP and remainder) or (
+            rounding == HALF_EVEN and (2 * remainder > c or (2 * remainder == c and quotient % 2))
+        ):
             quotient += 1
         return _checked(quotient)
 
     def mul_div(a: int, b: int, c: int, rounding: int) -> int:
         return _divide(a * b, c, rounding)
+
+    def checked_add(a: int, b: int) -> int:
+        return _checked(a + b)
 
     def wide(a: int) -> Any:
         return a

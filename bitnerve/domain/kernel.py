@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -50,18 +50,40 @@ def _cache_folder() -> Path:
 
 
 if COMPILED:
-    import numba
     from numba.core import config
 
     config.CACHE_DIR = str(_cache_folder())
 
 
+def _compiled(function: Function, **options: bool) -> Function:
+    from numba import njit, types
+
+    # No kernel allocates, so none needs reference counting; without it the machine code is half as long.
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
+    resolve = dispatcher.get_call_template
+
+    def resolve_by_type(arguments: Any, keywords: Any) -> Any:
+        # A literal argument would get a version of the kernel, and of all that it calls, of its own.
+        return resolve(
+            tuple(types.unliteral(argument) for argument in arguments),
+            {name: types.unliteral(argument) for name, argument in keywords.items()},
+        )
+
+    dispatcher.get_call_template = resolve_by_type
+    return cast(Function, dispatcher)
+
+
 def kernel(function: Function) -> Function:
     """Return the function as a kernel of the mode this process runs in."""
-    if not COMPILED:
-        return function
-    compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return _compiled(function) if COMPILED else function
+
+
+def inner(function: Function) -> Function:
+    """Return the function as a kernel that only kernels call.
+
+    Taking an `Exchange` apart for Python costs more code than most kernels have; the inner ones do without.
+    """
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True) if COMPILED else function
 
 
 def zeros(*shape: int) -> npt.NDArray[Any]:

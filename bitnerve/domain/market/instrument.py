@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from bitnerve.domain.errors import Refusal
-from bitnerve.domain.kernel import INT64_MAX, integers, zeros
+from bitnerve.domain.kernel import INT64_MAX, zeros
 from bitnerve.domain.units import DECIMALS, EXACT, LEVERAGE_MAX, SCALE, money_units, price_units, rate_units
 
 MAKER_FEE_RATE = Decimal("0.0002")
@@ -131,38 +131,47 @@ def _check_tiers(symbol: str, tiers: Sequence[Tier]) -> None:
             raise UnfitInstrument(f"{symbol}: maintenance_rate of tier {number + 1} falls", symbol=symbol)
 
 
-class Instruments(NamedTuple):
-    """The instruments of a market as kernels read them: one entry per symbol, tiers as [symbol, tier]."""
+# Columns of the instrument table.
+(
+    TICK_SIZE,
+    LOT_NUMERATOR,
+    LOT_DENOMINATOR,
+    MIN_QUANTITY,
+    MIN_NOTIONAL,
+    MAKER_FEE_RATE,
+    TAKER_FEE_RATE,
+    TIER_COUNT,
+) = range(8)
+# Columns of a tier; INT64_MAX stands for "no bound".
+NOTIONAL_UNTIL, MAINTENANCE_RATE, DEDUCTION, LEVERAGE_MAX_OF_TIER = range(4)
 
-    tick_size: npt.NDArray[Any]
-    lot_numerator: npt.NDArray[Any]
-    lot_denominator: npt.NDArray[Any]
-    min_quantity: npt.NDArray[Any]
-    min_notional: npt.NDArray[Any]
-    maker_fee_rate: npt.NDArray[Any]
-    taker_fee_rate: npt.NDArray[Any]
-    tier_count: npt.NDArray[Any]
-    tier_until: npt.NDArray[Any]
-    """Inclusive; INT64_MAX stands for "no bound"."""
-    tier_rate: npt.NDArray[Any]
-    tier_deduction: npt.NDArray[Any]
-    tier_leverage: npt.NDArray[Any]
+
+class Instruments(NamedTuple):
+    """The instruments of a market as kernels read them."""
+
+    table: npt.NDArray[Any]
+    """[symbol, column]"""
+    tiers: npt.NDArray[Any]
+    """[symbol, tier, column]"""
 
 
 def instrument_arrays(instruments: Sequence[Instrument]) -> Instruments:
     """Return the instruments as arrays, in their order."""
     depth = max((len(instrument.tiers) for instrument in instruments), default=1)
-    tiers = [zeros(len(instruments), depth) for _ in range(4)]
+    table = zeros(len(instruments), 8)
+    tiers = zeros(len(instruments), depth, 4)
     for row, instrument in enumerate(instruments):
-        for column, tier in enumerate(instrument.tiers):
-            tiers[0][row, column] = INT64_MAX if tier.notional_until is None else tier.notional_until
-            tiers[1][row, column] = tier.maintenance_rate
-            tiers[2][row, column] = tier.deduction
-            tiers[3][row, column] = tier.leverage_max
-    columns = ("tick_size", "lot_numerator", "lot_denominator", "min_quantity", "min_notional")
-    fees = ("maker_fee_rate", "taker_fee_rate")
-    return Instruments(
-        *(integers([getattr(instrument, name) for instrument in instruments]) for name in columns + fees),
-        integers([len(instrument.tiers) for instrument in instruments]),
-        *tiers,
-    )
+        table[row, TICK_SIZE] = instrument.tick_size
+        table[row, LOT_NUMERATOR] = instrument.lot_numerator
+        table[row, LOT_DENOMINATOR] = instrument.lot_denominator
+        table[row, MIN_QUANTITY] = instrument.min_quantity
+        table[row, MIN_NOTIONAL] = instrument.min_notional
+        table[row, MAKER_FEE_RATE] = instrument.maker_fee_rate
+        table[row, TAKER_FEE_RATE] = instrument.taker_fee_rate
+        table[row, TIER_COUNT] = len(instrument.tiers)
+        for number, tier in enumerate(instrument.tiers):
+            tiers[row, number, NOTIONAL_UNTIL] = INT64_MAX if tier.notional_until is None else tier.notional_until
+            tiers[row, number, MAINTENANCE_RATE] = tier.maintenance_rate
+            tiers[row, number, DEDUCTION] = tier.deduction
+            tiers[row, number, LEVERAGE_MAX_OF_TIER] = tier.leverage_max
+    return Instruments(table=table, tiers=tiers)

@@ -1,0 +1,143 @@
+"""What is the state of an exchange: accounts, positions, orders, events, and the prices they meet?"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from bitnerve.domain.kernel import zeros
+from bitnerve.domain.market.instrument import Instruments
+from bitnerve.domain.trading import orders, positions
+
+Integers = npt.NDArray[Any]
+
+# Columns of an account.
+CASH = 0
+"""Wallet balance in money units, locked margin included."""
+LOCKED = 1
+"""Sum of the margins of the account's isolated positions."""
+CROSS_COUNT = 2
+"""Open positions in cross margin."""
+SEQUENCE = 3
+"""The next number of the account's one counter."""
+WORKING_COUNT = 4
+TICK = 5
+ORDINAL = 6
+"""The next order number since that tick."""
+BLOCKED_IN = 7
+"""The bar in which a breach found nothing to close, so that it is not looked for again."""
+COLUMNS = 8
+
+EVENT_COLUMNS = 16
+
+# Cursors: how many rows of the two logs are in use.
+ORDER_COUNT, EVENT_COUNT = range(2)
+
+# Rows of the price table: where the market stands for the account whose turn it is. Scratch, no state.
+LAST = 0
+MARK = 1
+TARGET_LAST = 2
+"""Three rows: the checkpoints that the last price of each symbol still goes to in its bar."""
+TARGET_MARK = 5
+LIVE = 8
+"""1 where the symbol trades in this bar."""
+INVOLVED = 9
+"""A list: its length in column 0, then the symbols that the account has to do with."""
+AGAINST = 10
+"""Two rows: closing quantity already claimed by buys and by sells."""
+PRICE_ROWS = 12
+
+
+class Rules(NamedTuple):
+    """The season's rates; the defaults are the house rules."""
+
+    half_spread_rate: int = 10_000
+    impact_rate: int = 100_000
+    volume_cap_rate: int = 10_000_000
+    market_order_max_bars: int = 12
+    liquidation_fee_rate: int = 500_000
+
+
+class Exchange(NamedTuple):
+    """One venue with all its accounts: what every kernel of this folder works on.
+
+    Few and wide arrays rather than one per field: numba hands every array of a tuple to every kernel piece by piece,
+    and compiles for minutes where there are forty.
+    """
+
+    instruments: Instruments
+    rules: Rules
+    has_mark: bool
+    """Whether mark prices have a path of their own inside a bar."""
+    accounts: Integers
+    """[account, column]"""
+    positions: Integers
+    """[account, symbol, column]"""
+    working: Integers
+    """[account, n]: rows of resting orders, in order of acceptance."""
+    orders: Integers
+    """[row, column]"""
+    events: Integers
+    """[row, column]"""
+    cursors: Integers
+    prices: Integers
+    """[row, symbol + 1]"""
+
+
+def open_exchange(
+    *, instruments: Instruments, rules: Rules, account_count: int, capital: int, has_mark: bool
+) -> Exchange:
+    """Return an exchange on which every account holds its capital and 1× leverage, and nothing else."""
+    symbol_count = instruments.table.shape[0]
+    exchange = Exchange(
+        instruments=instruments,
+        rules=rules,
+        has_mark=has_mark,
+        accounts=zeros(account_count, COLUMNS),
+        positions=zeros(account_count, symbol_count, positions.COLUMNS),
+        working=zeros(account_count, 16),
+        orders=zeros(64, orders.COLUMNS),
+        events=zeros(64, EVENT_COLUMNS),
+        cursors=zeros(2),
+        prices=zeros(PRICE_ROWS, symbol_count + 1),
+    )
+    exchange.accounts[:, CASH] = capital
+    exchange.accounts[:, BLOCKED_IN] = -1
+    # Number 0 is the posting that starts the account.
+    exchange.accounts[:, SEQUENCE] = 1
+    exchange.positions[:, :, positions.LEVERAGE] = 1
+    exchange.positions[:, :, positions.ALERT_LOW] = positions.NO_ALERT_LOW
+    exchange.positions[:, :, positions.ALERT_HIGH] = positions.NO_ALERT_HIGH
+    return exchange
+
+
+def _grown(rows: Integers, used: int, wanted: int) -> Integers:
+    if used + wanted <= rows.shape[0]:
+        return rows
+    larger = zeros(max(2 * rows.shape[0], used + wanted), *rows.shape[1:])
+    larger[:used] = rows[:used]
+    return larger
+
+
+def with_room(exchange: Exchange, *, bars: int, new_orders: int, settlements: int) -> Exchange:
+    """Return the exchange with logs large enough for anything that `bars` bars can write; rows are kept.
+
+    In a bar each working order can have one slice, which can bear three protections; each protection and each
+    position can be closed once more, by a trigger or a liquidation with its order, its fee and a shortfall.
+    `settlements` is the number of funding times ahead.
+    """
+    working = int(exchange.accounts[:, WORKING_COUNT].sum()) + new_orders
+    open_positions = int((exchange.positions[:, :, positions.QUANTITY] != 0).sum())
+    turns = bars * (4 * working + open_positions + 1)
+    most_working = int(exchange.accounts[:, WORKING_COUNT].max()) + new_orders
+    rows = exchange.working
+    if 4 * most_working + open_positions + 4 > rows.shape[1]:
+        rows = zeros(rows.shape[0], 8 * most_working + 2 * open_positions + 8)
+        rows[:, : exchange.working.shape[1]] = exchange.working
+    events = 3 * turns + settlements * exchange.accounts.shape[0]
+    return exchange._replace(
+        working=rows,
+        orders=_grown(exchange.orders, int(exchange.cursors[ORDER_COUNT]), 2 * turns + new_orders),
+        events=_grown(exchange.events, int(exchange.cursors[EVENT_COUNT]), events),
+    )

@@ -1,0 +1,246 @@
+"""What does a fill change: cash, position, margin, protections and the orders that hang on it?"""
+
+from __future__ import annotations
+
+from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div
+from bitnerve.domain.kernel import inner
+from bitnerve.domain.market import instrument
+from bitnerve.domain.trading import account, events, orders, positions
+from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.fees import notional
+from bitnerve.domain.units import SCALE, cost_removed_units, fee_units, protective_stop
+
+
+@inner
+def end_order(exchange: Exchange, row: int, status: int, code: int, at: int) -> None:
+    """Give an order its last status; it leaves the list of working orders when its bar is over."""
+    order = exchange.orders[row]
+    order[orders.STATUS] = status
+    order[orders.CODE] = code
+    order[orders.ENDED_AT] = at
+
+
+@inner
+def add_order(exchange: Exchange, a: int, row: int, at: int) -> None:
+    """Number a freshly written order, let it work, and watch for bars that could meet it."""
+    order = exchange.orders[row]
+    order[orders.ACCOUNT] = a
+    order[orders.SEQUENCE] = events.next_sequence(exchange, a, 1)
+    order[orders.TICK] = exchange.accounts[a, account.TICK]
+    order[orders.ORDINAL] = exchange.accounts[a, account.ORDINAL]
+    exchange.accounts[a, account.ORDINAL] += 1
+    order[orders.ACCEPTED_AT] = at
+    order[orders.ENDED_AT] = -1
+    order[orders.TRIED_IN] = -1
+    let_work(exchange, a, row)
+
+
+@inner
+def let_work(exchange: Exchange, a: int, row: int) -> None:
+    """Append an order to the account's working orders."""
+    count = exchange.accounts[a, account.WORKING_COUNT]
+    exchange.working[a, count] = row
+    exchange.accounts[a, account.WORKING_COUNT] = count + 1
+    order = exchange.orders[row]
+    orders.alert(exchange.positions[a, order[orders.SYMBOL]], order, exchange.has_mark)
+
+
+@inner
+def new_row(exchange: Exchange) -> int:
+    row = exchange.cursors[account.ORDER_COUNT]
+    exchange.cursors[account.ORDER_COUNT] = row + 1
+    return row
+
+
+@inner
+def add_protection(exchange: Exchange, a: int, entry: int, kind: int, lots: int, level: int, bar: int, at: int) -> None:
+    """Write one attached stop, target or trailing stop of an entry; `bar` is the first in which it may fire."""
+    row = new_row(exchange)
+    order = exchange.orders[row]
+    parent = exchange.orders[entry]
+    order[orders.SYMBOL] = parent[orders.SYMBOL]
+    order[orders.SIDE] = -parent[orders.SIDE]
+    order[orders.TYPE] = kind
+    order[orders.REDUCE_ONLY] = 1
+    order[orders.QUANTITY] = lots
+    order[orders.TRIGGER_PRICE] = level
+    order[orders.TRIGGER_BY] = parent[orders.TRIGGER_BY]
+    order[orders.ISOLATED] = parent[orders.ISOLATED]
+    order[orders.PARENT] = entry
+    order[orders.ALIVE_FROM] = bar
+    if kind == orders.STOP_MARKET:
+        order[orders.REASON] = orders.STOP
+    elif kind == orders.TAKE_PROFIT_MARKET:
+        order[orders.REASON] = orders.TAKE
+    else:
+        order[orders.REASON] = orders.TRAIL
+        order[orders.CALLBACK_RATE] = parent[orders.TRAILING_RATE]
+    add_order(exchange, a, row, at)
+
+
+@inner
+def trailing_level(exchange: Exchange, symbol: int, side: int, price: int, rate: int) -> int:
+    """Return the level of a trailing stop (its side: -1 protects a long) that follows `price` at `rate`."""
+    tick = exchange.instruments.table[symbol, instrument.TICK_SIZE]
+    if side < 0:
+        return protective_stop(mul_div(price, max(0, SCALE - rate), SCALE, UP), tick, True)
+    return max(tick, protective_stop(mul_div(price, SCALE + rate, SCALE, DOWN), tick, False))
+
+
+@inner
+def protect(exchange: Exchange, a: int, entry: int, opened: int, price: int, inside: bool, bar: int, at: int) -> None:
+    """Attach an entry's protection to what has just filled of it, or enlarge what is attached already."""
+    parent = exchange.orders[entry]
+    stop_lives = False
+    take_lives = False
+    trail_lives = False
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        order = exchange.orders[exchange.working[a, k]]
+        if order[orders.PARENT] == entry and order[orders.STATUS] == orders.WORKING:
+            order[orders.QUANTITY] += opened
+            stop_lives = stop_lives or order[orders.TYPE] == orders.STOP_MARKET
+            take_lives = take_lives or order[orders.TYPE] == orders.TAKE_PROFIT_MARKET
+            trail_lives = trail_lives or order[orders.TYPE] == orders.TRAILING_STOP
+    if parent[orders.STOP_LOSS] > 0 and not stop_lives:
+        level = parent[orders.STOP_LOSS]
+        add_protection(exchange, a, entry, orders.STOP_MARKET, opened, level, bar, at)
+    if parent[orders.TAKE_PROFIT] > 0 and not take_lives:
+        # Inside the bar of its entry the path may have touched the target before: only the stop is alive.
+        alive = bar + 1 if inside else bar
+        add_protection(exchange, a, entry, orders.TAKE_PROFIT_MARKET, opened, parent[orders.TAKE_PROFIT], alive, at)
+    if parent[orders.TRAILING_RATE] > 0 and not trail_lives:
+        level = trailing_level(
+            exchange, parent[orders.SYMBOL], -parent[orders.SIDE], price, parent[orders.TRAILING_RATE]
+        )
+        add_protection(exchange, a, entry, orders.TRAILING_STOP, opened, level, bar, at)
+
+
+@inner
+def cancel_where_flat(exchange: Exchange, a: int, symbol: int, at: int) -> None:
+    """Cancel the reduce-only orders of a symbol whose position has gone."""
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.SYMBOL] == symbol and order[orders.REDUCE_ONLY] == 1 and order[orders.STATUS] == orders.WORKING:
+            end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
+
+
+@inner
+def cancel_siblings(exchange: Exchange, a: int, entry: int, at: int) -> None:
+    """Cancel the other protections of an entry: one cancels the other."""
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.PARENT] == entry and order[orders.STATUS] == orders.WORKING:
+            end_order(exchange, row, orders.CANCELED, orders.SIBLING_FILLED, at)
+
+
+@inner
+def transfer(exchange: Exchange, a: int, kind: int, fill: int, amount: int, at: int) -> None:
+    """Move money between an account and the insurance account, because of a fill."""
+    events.write(exchange, kind, a, exchange.events[fill, events.SYMBOL], fill, amount, at)
+    exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], amount)
+
+
+@inner
+def change_locked(exchange: Exchange, a: int, symbol: int, amount: int) -> None:
+    """Change the margin of an isolated position, and the account's sum of them."""
+    exchange.positions[a, symbol, positions.MARGIN] = checked_add(
+        exchange.positions[a, symbol, positions.MARGIN], amount
+    )
+    exchange.accounts[a, account.LOCKED] = checked_add(exchange.accounts[a, account.LOCKED], amount)
+
+
+@inner
+def settle_margin(exchange: Exchange, a: int, symbol: int, fill: int, at: int) -> None:
+    """Free the margin of an isolated position that has closed, and let insurance pay what is missing.
+
+    A cross account is made good once it holds no cross position any more: exactly to zero.
+    """
+    position = exchange.positions[a, symbol]
+    if position[positions.QUANTITY] == 0 and position[positions.MARGIN] != 0:
+        missing = -position[positions.MARGIN]
+        change_locked(exchange, a, symbol, missing)
+        if missing > 0:
+            transfer(exchange, a, events.SHORTFALL, fill, missing, at)
+    free = exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED]
+    if free < 0 and exchange.accounts[a, account.CROSS_COUNT] == 0:
+        transfer(exchange, a, events.SHORTFALL, fill, -free, at)
+
+
+@inner
+def move_position(exchange: Exchange, a: int, symbol: int, signed_lots: int, price: int, fee: int) -> tuple[int, int]:
+    """Apply a fill to cash and position and return (realized PnL, lots opened).
+
+    An isolated margin takes the fill's realized PnL and fee, then frees its share with the closed part, then locks
+    the initial margin of the opened part.
+    """
+    instruments = exchange.instruments
+    position = exchange.positions[a, symbol]
+    held = position[positions.QUANTITY]
+    lot_value = notional(instruments, symbol, 1, price, DOWN)
+    quantity, cost, realized, closed = positions.changed(held, position[positions.COST], signed_lots, lot_value)
+    opened = abs(signed_lots) - closed
+    exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], realized - fee)
+    if position[positions.ISOLATED] == 1:
+        change_locked(exchange, a, symbol, realized - fee)
+        if 0 < closed < abs(held):
+            change_locked(
+                exchange, a, symbol, -cost_removed_units(max(0, position[positions.MARGIN]), closed, abs(held))
+            )
+        if opened > 0:
+            leverage = position[positions.LEVERAGE]
+            change_locked(exchange, a, symbol, -(-mul_div(opened, lot_value, 1, DOWN) // leverage))
+    else:
+        exchange.accounts[a, account.CROSS_COUNT] += (1 if quantity != 0 else 0) - (1 if held != 0 else 0)
+    position[positions.QUANTITY] = quantity
+    position[positions.COST] = cost
+    return realized, opened
+
+
+@inner
+def fill_fee(exchange: Exchange, symbol: int, lots: int, price: int, maker: bool) -> int:
+    """Return the fee of a fill: a rate of its notional, whichever the leverage."""
+    instruments = exchange.instruments
+    column = instrument.MAKER_FEE_RATE if maker else instrument.TAKER_FEE_RATE
+    return fee_units(notional(instruments, symbol, lots, price, DOWN), instruments.table[symbol, column])
+
+
+@inner
+def fill_order(
+    exchange: Exchange, a: int, row: int, lots: int, price: int, base: int, maker: bool, inside: bool, bar: int, at: int
+) -> int:
+    """Fill `lots` of an order at a price on the tick grid, write the event down, and return its row.
+
+    The caller settles the margin afterwards: a liquidation fee may come between.
+    """
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    held = exchange.positions[a, symbol, positions.QUANTITY]
+    fee = fill_fee(exchange, symbol, lots, price, maker)
+    realized, opened = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, fee)
+    after = exchange.positions[a, symbol, positions.QUANTITY]
+
+    number = events.write(exchange, events.FILL, a, symbol, row, realized, at)
+    event = exchange.events[number]
+    event[events.SIDE] = order[orders.SIDE]
+    event[events.QUANTITY] = lots
+    event[events.PRICE] = price
+    event[events.BASE_PRICE] = base
+    event[events.MAKER] = 1 if maker else 0
+    event[events.FEE] = fee
+    event[events.POSITION_AFTER] = after
+    event[events.REASON] = order[orders.REASON]
+    event[events.NUMBER] = order[orders.FILLS]
+
+    order[orders.FILLS] += 1
+    order[orders.FILLED] += lots
+    if order[orders.FILLED] >= order[orders.QUANTITY]:
+        end_order(exchange, row, orders.FILLED_WHOLE, orders.NONE, at)
+    if order[orders.PARENT] >= 0:
+        cancel_siblings(exchange, a, order[orders.PARENT], at)
+    if held != 0 and (after == 0 or (after > 0) != (held > 0)):
+        cancel_where_flat(exchange, a, symbol, at)
+    if opened > 0 and order[orders.REDUCE_ONLY] == 0:
+        protect(exchange, a, row, opened, price, inside, bar, at)
+    return number

@@ -1,0 +1,189 @@
+"""When does an account or an isolated position hold too little, and how is it closed?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_less, wide_product
+from bitnerve.domain.kernel import inner
+from bitnerve.domain.market import instrument
+from bitnerve.domain.trading import account, events, orders, positions
+from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
+from bitnerve.domain.trading.fills import add_order, end_order, fill_order, new_row, settle_margin, transfer
+from bitnerve.domain.trading.margin import cross_balance, cross_fine, isolated_fine, maintenance_fine
+from bitnerve.domain.units import SCALE
+
+CROSS = -1
+"""The margin unit of all cross positions together; an isolated position is its own unit, named by its symbol."""
+
+
+@inner
+def is_safe(exchange: Exchange, a: int, low: Any, high: Any) -> bool:
+    """Return True only when no prices within [low, high] of each symbol can bring a breach.
+
+    A filter in floats: every term is taken at its worst and the sum must clear zero by far more than all rounding
+    together (relative 10⁻⁹ of the gross sums, where floats are right to 10⁻¹³), so a yes is certain; after a no
+    the exact test decides. Nothing of it flows into the exchange.
+    """
+    instruments = exchange.instruments
+    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
+    gross = abs(room)
+    cross = False
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        quantity = position[positions.QUANTITY]
+        if quantity == 0:
+            continue
+        lot = float(instruments.table[symbol, instrument.LOT_NUMERATOR]) / float(
+            instruments.table[symbol, instrument.LOT_DENOMINATOR]
+        )
+        size = float(quantity) * lot
+        value = size * float(low[symbol] if quantity > 0 else high[symbol])
+        largest = abs(size) * float(high[symbol])
+        tier = 0
+        last = instruments.table[symbol, instrument.TIER_COUNT] - 1
+        # The next tier's higher rate without its deduction bounds the margin from above: 1 + 1e-9 covers the edge.
+        while tier < last and largest * 1.000000001 >= float(
+            instruments.tiers[symbol, tier, instrument.NOTIONAL_UNTIL]
+        ):
+            tier += 1
+        worst = (
+            value
+            - float(position[positions.COST])
+            - largest * float(instruments.tiers[symbol, tier, instrument.MAINTENANCE_RATE]) / SCALE
+        )
+        size_of_terms = abs(value) + abs(float(position[positions.COST])) + largest
+        if position[positions.ISOLATED] == 1:
+            margin = float(position[positions.MARGIN])
+            if margin + worst <= (size_of_terms + abs(margin)) * 1e-9 + 16.0:
+                return False
+        else:
+            cross = True
+            room += worst
+            gross += size_of_terms
+    return not cross or room > gross * 1e-9 + 16.0
+
+
+@inner
+def unit_fine(exchange: Exchange, a: int, unit: int, prices: Any) -> Any:
+    """Return balance − maintenance of a margin unit, nothing rounded, in FINE parts."""
+    if unit == CROSS:
+        return cross_fine(exchange, a, prices)
+    return isolated_fine(exchange, a, unit, prices[unit])
+
+
+@inner
+def is_breached(exchange: Exchange, a: int, unit: int, prices: Any) -> bool:
+    """Return whether a margin unit holds less than its maintenance at these prices."""
+    return wide_less(unit_fine(exchange, a, unit, prices), wide_product(0, 0))
+
+
+@inner
+def has_unit(exchange: Exchange, a: int, unit: int, bar: int) -> bool:
+    """Return whether a margin unit holds a position that could be liquidated in this bar."""
+    if unit == CROSS:
+        return exchange.accounts[a, account.CROSS_COUNT] > 0 and exchange.accounts[a, account.BLOCKED_IN] != bar
+    position = exchange.positions[a, unit]
+    return (
+        position[positions.QUANTITY] != 0
+        and position[positions.ISOLATED] == 1
+        and exchange.prices[account.LIVE, unit] == 1
+    )
+
+
+@inner
+def largest_position(exchange: Exchange, a: int, unit: int) -> int:
+    """Return the symbol of the unit's tradable position with the largest maintenance, or -1 when none trades."""
+    if unit != CROSS:
+        return unit
+    best = -1
+    most = wide_product(0, 0)
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        if (
+            position[positions.QUANTITY] == 0
+            or position[positions.ISOLATED] == 1
+            or exchange.prices[account.LIVE, symbol] == 0
+        ):
+            continue
+        needed = maintenance_fine(
+            exchange.instruments, symbol, position[positions.QUANTITY], exchange.prices[account.MARK, symbol]
+        )
+        if best < 0 or wide_less(most, needed):
+            best = symbol
+            most = needed
+    return best
+
+
+@inner
+def cancel_orders(exchange: Exchange, a: int, unit: int, at: int) -> None:
+    """Cancel the resting orders of the account, or of an isolated position's symbol."""
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.STATUS] == orders.WORKING and (unit == CROSS or order[orders.SYMBOL] == unit):
+            end_order(exchange, row, orders.CANCELED, orders.LIQUIDATION_CANCEL, at)
+
+
+@inner
+def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_rate: int, bar: int, at: int) -> None:
+    """Close a position as an order of type LIQUIDATION at the standing price, with its fee and any shortfall."""
+    instruments = exchange.instruments
+    position = exchange.positions[a, symbol]
+    quantity = position[positions.QUANTITY]
+    isolated = position[positions.ISOLATED] == 1
+    row = new_row(exchange)
+    order = exchange.orders[row]
+    order[orders.SYMBOL] = symbol
+    order[orders.SIDE] = -1 if quantity > 0 else 1
+    order[orders.TYPE] = orders.LIQUIDATION
+    order[orders.REDUCE_ONLY] = 1
+    order[orders.QUANTITY] = abs(quantity)
+    order[orders.ISOLATED] = position[positions.ISOLATED]
+    order[orders.PARENT] = -1
+    order[orders.REASON] = orders.LIQUIDATED
+    add_order(exchange, a, row, at)
+    base = exchange.prices[account.LAST, symbol]
+    rate = spread_rate + impact_rate(exchange.rules, notional(instruments, symbol, abs(quantity), base, UP), depth)
+    price = taker_price(base, order[orders.SIDE], rate, instruments.table[symbol, instrument.TICK_SIZE])
+    number = fill_order(exchange, a, row, abs(quantity), price, base, False, True, bar, at)
+    balance = position[positions.MARGIN] if isolated else cross_balance(exchange, a, exchange.prices[account.MARK])
+    charge = mul_div(
+        notional(instruments, symbol, abs(quantity), price, DOWN), exchange.rules.liquidation_fee_rate, SCALE, UP
+    )
+    fee = min(charge, max(0, balance))
+    if fee > 0:
+        transfer(exchange, a, events.LIQUIDATION_FEE, number, -fee, at)
+        if isolated:
+            position[positions.MARGIN] -= fee
+            exchange.accounts[a, account.LOCKED] -= fee
+    settle_margin(exchange, a, symbol, number, at)
+
+
+@inner
+def liquidate(exchange: Exchange, a: int, unit: int, depths: Any, spread_rate: int, bar: int, at: int) -> None:
+    """Close positions of a breached unit, the largest maintenance first, until it is in breach no more.
+
+    Prices stand still meanwhile. `depths` is the money traded per symbol, which carries the impact.
+    """
+    cancel_orders(exchange, a, unit, at)
+    while True:
+        symbol = largest_position(exchange, a, unit)
+        if symbol < 0:
+            # Everything left stands still in this bar: there is nobody to trade with.
+            exchange.accounts[a, account.BLOCKED_IN] = bar
+            return
+        close_position(exchange, a, symbol, depths[symbol], spread_rate, bar, at)
+        if unit != CROSS or exchange.accounts[a, account.CROSS_COUNT] == 0:
+            return
+        if not is_breached(exchange, a, unit, exchange.prices[account.MARK]):
+            return
+
+
+@inner
+def liquidate_breached(exchange: Exchange, a: int, depths: Any, spread_rate: int, bar: int, at: int) -> None:
+    """Test every margin unit at the standing prices and liquidate those in breach: cross first, then by symbol."""
+    for unit in range(CROSS, exchange.positions.shape[1]):
+        if has_unit(exchange, a, unit, bar) and is_breached(exchange, a, unit, exchange.prices[account.MARK]):
+            liquidate(exchange, a, unit, depths, spread_rate, bar, at)

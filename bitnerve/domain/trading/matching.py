@@ -1,0 +1,155 @@
+"""How much of an order fills when its turn comes, and at which price?"""
+
+from __future__ import annotations
+
+from bitnerve.domain.arithmetic import UP
+from bitnerve.domain.kernel import inner, kernel
+from bitnerve.domain.market import instrument
+from bitnerve.domain.trading import account, orders, positions
+from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
+from bitnerve.domain.trading.fills import end_order, fill_fee, fill_order, move_position, settle_margin
+from bitnerve.domain.trading.margin import available
+from bitnerve.domain.units import rate_floor
+
+
+@inner
+def slice_price(exchange: Exchange, row: int, lots: int, base: int, maker: bool, depth: int, spread_rate: int) -> int:
+    """Return the fill price of a slice: the limit for a maker, else the base moved by spread and impact."""
+    order = exchange.orders[row]
+    if maker:
+        return order[orders.LIMIT_PRICE]
+    symbol = order[orders.SYMBOL]
+    moved = notional(exchange.instruments, symbol, lots, base, UP)
+    rate = spread_rate + impact_rate(exchange.rules, moved, depth)
+    price = taker_price(base, order[orders.SIDE], rate, exchange.instruments.table[symbol, instrument.TICK_SIZE])
+    if order[orders.TYPE] == orders.LIMIT:
+        limit = order[orders.LIMIT_PRICE]
+        return min(price, limit) if order[orders.SIDE] > 0 else max(price, limit)
+    return price
+
+
+@inner
+def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, maker: bool) -> bool:
+    """Return whether the account would have margin left after filling `lots` at `price`.
+
+    The fill is made and taken back: nothing but the books themselves knows all that it would change.
+    """
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    position = exchange.positions[a, symbol]
+    cash = exchange.accounts[a, account.CASH]
+    locked = exchange.accounts[a, account.LOCKED]
+    cross = exchange.accounts[a, account.CROSS_COUNT]
+    quantity = position[positions.QUANTITY]
+    cost = position[positions.COST]
+    margin = position[positions.MARGIN]
+    fee = fill_fee(exchange, symbol, lots, price, maker)
+    move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, fee)
+    enough = available(exchange, a, row) >= 0
+    exchange.accounts[a, account.CASH] = cash
+    exchange.accounts[a, account.LOCKED] = locked
+    exchange.accounts[a, account.CROSS_COUNT] = cross
+    position[positions.QUANTITY] = quantity
+    position[positions.COST] = cost
+    position[positions.MARGIN] = margin
+    return enough
+
+
+@inner
+def affordable_lots(
+    exchange: Exchange, a: int, row: int, lots: int, closing: int, base: int, maker: bool, depth: int, spread_rate: int
+) -> int:
+    """Return the largest part of a slice after which margin is left; its closing part is never cut."""
+    price = slice_price(exchange, row, lots, base, maker, depth, spread_rate)
+    if lots <= closing or is_affordable(exchange, a, row, lots, price, maker):
+        return lots
+    enough = closing
+    too_many = lots
+    while too_many - enough > 1:
+        middle = (enough + too_many) // 2
+        price = slice_price(exchange, row, middle, base, maker, depth, spread_rate)
+        if is_affordable(exchange, a, row, middle, price, maker):
+            enough = middle
+        else:
+            too_many = middle
+    return enough
+
+
+@kernel
+def is_exempt(kind: int, reduce_only: int) -> bool:
+    """Return whether the volume cap does not hold an order back: it only takes risk away."""
+    return reduce_only == 1 and orders.is_trigger(kind)
+
+
+@inner
+def closable_lots(exchange: Exchange, a: int, symbol: int, side: int) -> int:
+    """Return how much of the position an order of this side would close."""
+    held = exchange.positions[a, symbol, positions.QUANTITY]
+    return max(0, -held if side > 0 else held)
+
+
+@inner
+def execute(
+    exchange: Exchange,
+    a: int,
+    row: int,
+    base: int,
+    maker: bool,
+    volume: int,
+    depth: int,
+    spread_rate: int,
+    inside: bool,
+    bar: int,
+    at: int,
+) -> None:
+    """Give an order its one slice at this point of the market.
+
+    `volume` (lots) bounds what may fill through the cap, `depth` (money) carries the impact; `maker` fills at the
+    limit. Ends the order when nothing of it can live on.
+    """
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    order[orders.TRIED_IN] = bar
+    closing = closable_lots(exchange, a, symbol, order[orders.SIDE])
+    if order[orders.CLOSE_POSITION] == 1:
+        order[orders.QUANTITY] = order[orders.FILLED] + closing
+    whole = order[orders.QUANTITY] - order[orders.FILLED]
+    if order[orders.REDUCE_ONLY] == 1:
+        whole = min(whole, closing)
+        if whole == 0:
+            end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
+            return
+    lots = whole
+    exempt = is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY])
+    if not exempt:
+        cap = rate_floor(volume, exchange.rules.volume_cap_rate)
+        lots = min(lots, cap - exchange.positions[a, symbol, positions.CAP_USED])
+    if order[orders.REDUCE_ONLY] == 0 and lots > 0:
+        lots = affordable_lots(exchange, a, row, lots, closing, base, maker, depth, spread_rate)
+        if lots == 0:
+            end_order(exchange, row, orders.CANCELED, orders.MARGIN, at)
+            return
+    if order[orders.TIME_IN_FORCE] == orders.FOK and lots < whole:
+        end_order(exchange, row, orders.REJECTED, orders.FOK_UNFILLED, at)
+        return
+    if lots > 0:
+        price = slice_price(exchange, row, lots, base, maker, depth, spread_rate)
+        if not exempt:
+            exchange.positions[a, symbol, positions.CAP_USED] += lots
+        number = fill_order(exchange, a, row, lots, price, base, maker, inside, bar, at)
+        settle_margin(exchange, a, symbol, number, at)
+    if order[orders.STATUS] == orders.WORKING:
+        expire_if_spent(exchange, row, at)
+
+
+@inner
+def expire_if_spent(exchange: Exchange, row: int, at: int) -> None:
+    """Count one attempt of an order that does not rest, and end it after its last."""
+    order = exchange.orders[row]
+    if order[orders.TIME_IN_FORCE] == orders.IOC:
+        end_order(exchange, row, orders.EXPIRED, orders.OUT_OF_TIME, at)
+    elif order[orders.TYPE] == orders.MARKET or order[orders.TRIGGERED] == 1:
+        order[orders.ATTEMPTS] += 1
+        if order[orders.ATTEMPTS] >= exchange.rules.market_order_max_bars:
+            end_order(exchange, row, orders.EXPIRED, orders.OUT_OF_TIME, at)

@@ -1,0 +1,423 @@
+"""What happens to one account inside one bar?
+
+A bar says four prices and not their order. The path through them is fixed and pessimistic: every position meets its
+adverse extreme first, all at once. Between two checkpoints all prices run on one λ in [0, 1], straight lines; the next
+event is the one with the smallest exact λ, and after it the rest of the way is looked at anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_divide, wide_less, wide_product
+from bitnerve.domain.kernel import inner, kernel
+from bitnerve.domain.trading import account, orders, positions
+from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.fills import end_order
+from bitnerve.domain.trading.liquidation import (
+    CROSS,
+    has_unit,
+    is_safe,
+    liquidate,
+    liquidate_breached,
+    unit_fine,
+)
+from bitnerve.domain.trading.margin import FINE
+from bitnerve.domain.trading.matching import execute, expire_if_spent
+
+# The bars of a market as kernels read them: [bar, row, symbol]. Where marks have no path of their own, the mark rows
+# are the candles'.
+OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE = range(10)
+BAR_ROWS = 10
+
+
+@inner
+def is_quiet(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
+    """Return True when nothing at all can happen to the account in this bar: the common case, decided quickly."""
+    holds = False
+    low = bars[bar, LOW]
+    high = bars[bar, HIGH]
+    volume = bars[bar, VOLUME]
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        noticed = low[symbol] <= position[positions.ALERT_LOW] or high[symbol] >= position[positions.ALERT_HIGH]
+        if noticed and volume[symbol] > 0:
+            return False
+        holds = holds or position[positions.QUANTITY] != 0
+    return not holds or is_safe(exchange, a, bars[bar, MARK_LOW], bars[bar, MARK_HIGH])
+
+
+@inner
+def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
+    """Play one bar, which opens at `at`, for one account: section 3 of the rules from the open to the close."""
+    if is_quiet(exchange, bars, a, bar):
+        return
+    begin_bar(exchange, bars, a, bar)
+    play_open(exchange, bars, a, bar, at)
+    choose_path(exchange, bars, a, bar)
+    depths = bars[bar, QUOTE_VOLUME]
+    for segment in range(3):
+        play_segment(exchange, bars, a, segment, depths, bar, at)
+    end_bar(exchange, a)
+
+
+@inner
+def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
+    """Stand at the opens, with an unused volume cap, and list the symbols that this account has to do with."""
+    count = 0
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        exchange.prices[account.LAST, symbol] = bars[bar, OPEN, symbol]
+        exchange.prices[account.MARK, symbol] = bars[bar, MARK_OPEN, symbol]
+        exchange.prices[account.LIVE, symbol] = 1 if bars[bar, VOLUME, symbol] > 0 else 0
+        position[positions.CAP_USED] = 0
+        if (
+            position[positions.QUANTITY] != 0
+            or position[positions.ALERT_LOW] != positions.NO_ALERT_LOW
+            or position[positions.ALERT_HIGH] != positions.NO_ALERT_HIGH
+        ):
+            count += 1
+            exchange.prices[account.INVOLVED, count] = symbol
+    exchange.prices[account.INVOLVED, 0] = count
+
+
+@inner
+def end_bar(exchange: Exchange, a: int) -> None:
+    """Drop ended orders from the working list and set the alerts of what is left."""
+    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
+        position = exchange.positions[a, exchange.prices[account.INVOLVED, i]]
+        position[positions.ALERT_LOW] = positions.NO_ALERT_LOW
+        position[positions.ALERT_HIGH] = positions.NO_ALERT_HIGH
+    compact(exchange, a)
+
+
+@inner
+def compact(exchange: Exchange, a: int) -> None:
+    """Keep only the orders that still work, in their order, and widen the alerts to meet them."""
+    kept = 0
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.STATUS] == orders.WORKING:
+            exchange.working[a, kept] = row
+            kept += 1
+            orders.alert(exchange.positions[a, order[orders.SYMBOL]], order, exchange.has_mark)
+    exchange.accounts[a, account.WORKING_COUNT] = kept
+
+
+@inner
+def trigger_price(exchange: Exchange, order: Any) -> int:
+    """Return the price that an order's trigger looks at, where the account stands now."""
+    symbol = order[orders.SYMBOL]
+    by_mark = order[orders.TRIGGER_BY] == orders.MARK
+    return exchange.prices[account.MARK, symbol] if by_mark else exchange.prices[account.LAST, symbol]
+
+
+@inner
+def is_passed(exchange: Exchange, order: Any) -> bool:
+    """Return whether a waiting trigger's level is reached where the account stands now."""
+    falling = orders.fires_falling(order[orders.TYPE], order[orders.SIDE])
+    return orders.is_reached(trigger_price(exchange, order), order[orders.TRIGGER_PRICE], falling)
+
+
+@inner
+def is_up(exchange: Exchange, order: Any, bar: int) -> bool:
+    """Return whether an order may have a turn in this bar: it works, its symbol trades, it had none yet."""
+    return (
+        order[orders.STATUS] == orders.WORKING
+        and exchange.prices[account.LIVE, order[orders.SYMBOL]] == 1
+        and order[orders.TRIED_IN] != bar
+        and order[orders.ALIVE_FROM] <= bar
+    )
+
+
+@inner
+def fire(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int, at: int) -> None:
+    """Let an order have its turn as a taker at the last price where the account stands."""
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    if orders.is_trigger(order[orders.TYPE]):
+        order[orders.TRIGGERED] = 1
+    execute(
+        exchange,
+        a,
+        row,
+        exchange.prices[account.LAST, symbol],
+        False,
+        bars[bar, VOLUME, symbol],
+        bars[bar, QUOTE_VOLUME, symbol],
+        exchange.rules.half_spread_rate,
+        inside,
+        bar,
+        at,
+    )
+
+
+@inner
+def rest(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int, at: int) -> None:
+    """Let a limit order fill as a maker, at its limit."""
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    limit = order[orders.LIMIT_PRICE]
+    volume = bars[bar, VOLUME, symbol]
+    execute(exchange, a, row, limit, True, volume, bars[bar, QUOTE_VOLUME, symbol], 0, inside, bar, at)
+
+
+@inner
+def take_turn_at_open(exchange: Exchange, bars: Any, a: int, row: int, bar: int, at: int) -> None:
+    """Let an order that is not a waiting trigger meet the open: markets take it, limits where it is good enough."""
+    order = exchange.orders[row]
+    if order[orders.TYPE] != orders.LIMIT:
+        fire(exchange, bars, a, row, False, bar, at)
+        return
+    opened = exchange.prices[account.LAST, order[orders.SYMBOL]]
+    limit = order[orders.LIMIT_PRICE]
+    better = opened < limit if order[orders.SIDE] > 0 else opened > limit
+    if order[orders.TIME_IN_FORCE] == orders.POST_ONLY:
+        if better:
+            rest(exchange, bars, a, row, False, bar, at)
+    elif better or opened == limit:
+        fire(exchange, bars, a, row, False, bar, at)
+    elif order[orders.TIME_IN_FORCE] == orders.FOK:
+        end_order(exchange, row, orders.REJECTED, orders.FOK_UNFILLED, at)
+    elif order[orders.TIME_IN_FORCE] == orders.IOC:
+        expire_if_spent(exchange, row, at)
+
+
+@inner
+def waits(order: Any) -> bool:
+    """Return whether an order is a trigger that has not fired."""
+    return orders.is_trigger(order[orders.TYPE]) and order[orders.TRIGGERED] == 0
+
+
+@inner
+def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
+    """Play the open: reduce-only orders, the liquidation test, opening orders, protection born past its level."""
+    resting = exchange.accounts[a, account.WORKING_COUNT]
+    for stage in range(3):
+        for k in range(resting):
+            row = exchange.working[a, k]
+            order = exchange.orders[row]
+            if order[orders.REDUCE_ONLY] == 0 or not is_up(exchange, order, bar):
+                continue
+            if not waits(order):
+                if stage == 2:
+                    take_turn_at_open(exchange, bars, a, row, bar, at)
+            elif stage == (1 if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET else 0) and is_passed(exchange, order):
+                fire(exchange, bars, a, row, False, bar, at)
+    liquidate_breached(exchange, a, bars[bar, QUOTE_VOLUME], exchange.rules.half_spread_rate, bar, at)
+    for k in range(resting):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.REDUCE_ONLY] == 1 or not is_up(exchange, order, bar):
+            continue
+        if not waits(order):
+            take_turn_at_open(exchange, bars, a, row, bar, at)
+        elif is_passed(exchange, order):
+            fire(exchange, bars, a, row, False, bar, at)
+    for stage in range(2):
+        for k in range(resting, exchange.accounts[a, account.WORKING_COUNT]):
+            row = exchange.working[a, k]
+            order = exchange.orders[row]
+            is_target = order[orders.TYPE] == orders.TAKE_PROFIT_MARKET
+            if is_up(exchange, order, bar) and is_target == (stage == 1) and is_passed(exchange, order):
+                fire(exchange, bars, a, row, False, bar, at)
+
+
+@inner
+def rises_first(exchange: Exchange, a: int, symbol: int) -> bool:
+    """Return whether the path of a symbol goes to its high first: the adverse side, or toward a resting buy stop."""
+    quantity = exchange.positions[a, symbol, positions.QUANTITY]
+    if quantity != 0:
+        return quantity < 0
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        order = exchange.orders[exchange.working[a, k]]
+        if (
+            order[orders.SYMBOL] == symbol
+            and order[orders.STATUS] == orders.WORKING
+            and order[orders.REDUCE_ONLY] == 0
+            and order[orders.TYPE] == orders.STOP_MARKET
+            and order[orders.SIDE] > 0
+            and order[orders.TRIGGERED] == 0
+        ):
+            return True
+    return False
+
+
+@inner
+def choose_path(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
+    """Fix the checkpoints of every involved symbol; the choice stays for the bar."""
+    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
+        symbol = exchange.prices[account.INVOLVED, i]
+        # A symbol that stands still has one price: its row of the bars is flat.
+        upward = rises_first(exchange, a, symbol)
+        exchange.prices[account.TARGET_LAST + 0, symbol] = bars[bar, HIGH, symbol] if upward else bars[bar, LOW, symbol]
+        exchange.prices[account.TARGET_LAST + 1, symbol] = bars[bar, LOW, symbol] if upward else bars[bar, HIGH, symbol]
+        exchange.prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
+        exchange.prices[account.TARGET_MARK + 0, symbol] = (
+            bars[bar, MARK_HIGH, symbol] if upward else bars[bar, MARK_LOW, symbol]
+        )
+        exchange.prices[account.TARGET_MARK + 1, symbol] = (
+            bars[bar, MARK_LOW, symbol] if upward else bars[bar, MARK_HIGH, symbol]
+        )
+        exchange.prices[account.TARGET_MARK + 2, symbol] = bars[bar, MARK_CLOSE, symbol]
+
+
+@kernel
+def between(start: int, end: int, numerator: int, denominator: int, is_short: bool) -> int:
+    """Return the price at λ = numerator ÷ denominator of the way, up for a short, else down."""
+    if start == end or numerator == 0:
+        return start
+    return start + mul_div(end - start, numerator, denominator, UP if is_short else DOWN)
+
+
+@inner
+def move_prices(exchange: Exchange, a: int, segment: int, numerator: int, denominator: int) -> None:
+    """Move every involved symbol to λ of what is left of the segment."""
+    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
+        symbol = exchange.prices[account.INVOLVED, i]
+        is_short = exchange.positions[a, symbol, positions.QUANTITY] < 0
+        target = exchange.prices[account.TARGET_LAST + segment, symbol]
+        exchange.prices[account.LAST, symbol] = between(
+            exchange.prices[account.LAST, symbol], target, numerator, denominator, is_short
+        )
+        if exchange.has_mark:
+            target = exchange.prices[account.TARGET_MARK + segment, symbol]
+            exchange.prices[account.MARK, symbol] = between(
+                exchange.prices[account.MARK, symbol], target, numerator, denominator, is_short
+            )
+        else:
+            exchange.prices[account.MARK, symbol] = exchange.prices[account.LAST, symbol]
+
+
+@inner
+def stand_at(exchange: Exchange, symbol: int, price: int, by_mark: bool) -> None:
+    """Put an event's own symbol exactly on its level: rounding must not move it off."""
+    if by_mark or not exchange.has_mark:
+        exchange.prices[account.MARK, symbol] = price
+    if not by_mark or not exchange.has_mark:
+        exchange.prices[account.LAST, symbol] = price
+
+
+@inner
+def reach(exchange: Exchange, order: Any, segment: int) -> tuple[int, int, bool]:
+    """Return (numerator, denominator, reached) of the λ at which the rest of a segment reaches an order.
+
+    A trigger is reached by touch; a limit only when the path trades through it.
+    """
+    symbol = order[orders.SYMBOL]
+    start = exchange.prices[account.LAST, symbol]
+    end = exchange.prices[account.TARGET_LAST + segment, symbol]
+    if order[orders.TYPE] == orders.LIMIT:
+        limit = order[orders.LIMIT_PRICE]
+        if order[orders.SIDE] > 0:
+            return start - limit, start - end, end < limit <= start
+        return limit - start, end - start, start <= limit < end
+    if not waits(order):
+        return 0, 1, False
+    if order[orders.TRIGGER_BY] == orders.MARK:
+        start = exchange.prices[account.MARK, symbol]
+        end = exchange.prices[account.TARGET_MARK + segment, symbol]
+    level = order[orders.TRIGGER_PRICE]
+    falling = orders.fires_falling(order[orders.TYPE], order[orders.SIDE])
+    if orders.is_reached(start, level, falling):
+        return 0, 1, True
+    if falling:
+        return start - level, start - end, end <= level
+    return level - start, end - start, level <= end
+
+
+@inner
+def precedence(order: Any) -> int:
+    """Return an order's rank among events at one point: stops that reduce, what else reduces, the rest."""
+    if order[orders.REDUCE_ONLY] == 0:
+        return 2
+    return 1 if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET or order[orders.TYPE] == orders.LIMIT else 0
+
+
+@inner
+def next_order(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int, int, int]:
+    """Return (row, numerator, denominator) of the order that the rest of the segment reaches first, or row -1."""
+    best = -1
+    rank = 0
+    numerator = 0
+    denominator = 1
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if not is_up(exchange, order, bar):
+            continue
+        n, d, reached = reach(exchange, order, segment)
+        if not reached:
+            continue
+        if best >= 0:
+            mine = wide_product(n, denominator)
+            theirs = wide_product(numerator, d)
+            if wide_less(theirs, mine) or (not wide_less(mine, theirs) and precedence(order) >= rank):
+                continue
+        best = row
+        rank = precedence(order)
+        numerator = n
+        denominator = d
+    return best, numerator, denominator
+
+
+@inner
+def next_breach(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int, int, int, bool]:
+    """Return (unit, numerator, denominator, found) of the first breach on the rest of the segment.
+
+    f = balance − maintenance is concave in λ, so a breach between two ends shows at the second, and the straight
+    line between them crosses zero no later than f does.
+    """
+    zero = wide_product(0, 0)
+    best = CROSS
+    numerator = 0
+    denominator = 1
+    found = False
+    for unit in range(CROSS, exchange.positions.shape[1]):
+        if not has_unit(exchange, a, unit, bar):
+            continue
+        here = unit_fine(exchange, a, unit, exchange.prices[account.MARK])
+        n = 0
+        d = 1
+        if not wide_less(here, zero):
+            there = unit_fine(exchange, a, unit, exchange.prices[account.TARGET_MARK + segment])
+            if not wide_less(there, zero):
+                continue
+            n = wide_divide(here, FINE, DOWN)
+            d = max(1, n - wide_divide(there, FINE, UP))
+        if not found or wide_less(wide_product(n, denominator), wide_product(numerator, d)):
+            best = unit
+            numerator = n
+            denominator = d
+            found = True
+    return best, numerator, denominator, found
+
+
+@inner
+def play_segment(exchange: Exchange, bars: Any, a: int, segment: int, depths: Any, bar: int, at: int) -> None:
+    """Walk from the current prices to the segment's targets, event after event."""
+    while True:
+        row, numerator, denominator = next_order(exchange, a, segment, bar)
+        if not is_safe(exchange, a, bars[bar, MARK_LOW], bars[bar, MARK_HIGH]):
+            unit, n, d, found = next_breach(exchange, a, segment, bar)
+            if found and (row < 0 or not wide_less(wide_product(numerator, d), wide_product(n, denominator))):
+                move_prices(exchange, a, segment, n, d)
+                liquidate(exchange, a, unit, depths, exchange.rules.half_spread_rate, bar, at)
+                continue
+        if row < 0:
+            break
+        move_prices(exchange, a, segment, numerator, denominator)
+        order = exchange.orders[row]
+        if order[orders.TYPE] == orders.LIMIT:
+            stand_at(exchange, order[orders.SYMBOL], order[orders.LIMIT_PRICE], False)
+            rest(exchange, bars, a, row, True, bar, at)
+        else:
+            if numerator > 0:
+                by_mark = order[orders.TRIGGER_BY] == orders.MARK
+                stand_at(exchange, order[orders.SYMBOL], order[orders.TRIGGER_PRICE], by_mark)
+            fire(exchange, bars, a, row, True, bar, at)
+    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
+        symbol = exchange.prices[account.INVOLVED, i]
+        exchange.prices[account.LAST, symbol] = exchange.prices[account.TARGET_LAST + segment, symbol]
+        exchange.prices[account.MARK, symbol] = exchange.prices[account.TARGET_MARK + segment, symbol]
