@@ -14,8 +14,8 @@ from bitnerve.domain.errors import Refusal
 from bitnerve.domain.kernel import INT64_MAX, zeros
 from bitnerve.domain.units import DECIMALS, EXACT, LEVERAGE_MAX, SCALE, money_units, price_units, rate_units
 
-MAKER_FEE_RATE = Decimal("0.0002")
-TAKER_FEE_RATE = Decimal("0.00055")
+DEFAULT_MAKER_FEE_RATE = Decimal("0.0002")
+DEFAULT_TAKER_FEE_RATE = Decimal("0.00055")
 
 
 class UnfitInstrument(Refusal):
@@ -80,8 +80,8 @@ def make_instrument(
     min_quantity: Decimal,
     min_notional: Decimal,
     tiers: Sequence[Tier],
-    maker_fee_rate: Decimal = MAKER_FEE_RATE,
-    taker_fee_rate: Decimal = TAKER_FEE_RATE,
+    maker_fee_rate: Decimal = DEFAULT_MAKER_FEE_RATE,
+    taker_fee_rate: Decimal = DEFAULT_TAKER_FEE_RATE,
     inferred: bool = False,
 ) -> Instrument:
     """Return an instrument in units, or raise `UnfitInstrument` naming the symbol, the rule and the numbers."""

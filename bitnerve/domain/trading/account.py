@@ -25,9 +25,7 @@ WORKING_COUNT = 4
 TICK = 5
 ORDINAL = 6
 """The next order number since that tick."""
-BLOCKED_IN = 7
-"""The bar in which a breach found nothing to close, so that it is not looked for again."""
-COLUMNS = 8
+COLUMNS = 7
 
 EVENT_COLUMNS = 16
 
@@ -103,7 +101,6 @@ def open_exchange(
         prices=zeros(PRICE_ROWS, symbol_count + 1),
     )
     exchange.accounts[:, CASH] = capital
-    exchange.accounts[:, BLOCKED_IN] = -1
     # Number 0 is the posting that starts the account.
     exchange.accounts[:, SEQUENCE] = 1
     exchange.positions[:, :, positions.LEVERAGE] = 1
@@ -112,7 +109,8 @@ def open_exchange(
     return exchange
 
 
-def _grown(rows: Integers, used: int, wanted: int) -> Integers:
+def grown(rows: Integers, used: int, wanted: int) -> Integers:
+    """Return a log with room for `wanted` rows beyond the `used` ones: the same, or a copy at least twice as long."""
     if used + wanted <= rows.shape[0]:
         return rows
     larger = zeros(max(2 * rows.shape[0], used + wanted), *rows.shape[1:])
@@ -120,24 +118,20 @@ def _grown(rows: Integers, used: int, wanted: int) -> Integers:
     return larger
 
 
-def with_room(exchange: Exchange, *, bars: int, new_orders: int, settlements: int) -> Exchange:
-    """Return the exchange with logs large enough for anything that `bars` bars can write; rows are kept.
+def with_room(exchange: Exchange, *, orders: int, events: int, working: int) -> Exchange:
+    """Return the exchange with room for so many more orders and events, and working orders of one account.
 
-    In a bar each working order can have one slice, which can bear three protections; each protection and each
-    position can be closed once more, by a trigger or a liquidation with its order, its fee and a shortfall.
-    `settlements` is the number of funding times ahead.
+    What a bar can write is bounded: each working order can have one slice, which can bear three protections; each
+    protection and each position can be closed once more, by a trigger or a liquidation with its order, its fee and a
+    shortfall. Rows are kept; their arrays may be new ones.
     """
-    working = int(exchange.accounts[:, WORKING_COUNT].sum()) + new_orders
-    open_positions = int((exchange.positions[:, :, positions.QUANTITY] != 0).sum())
-    turns = bars * (4 * working + open_positions + 1)
-    most_working = int(exchange.accounts[:, WORKING_COUNT].max()) + new_orders
+    cursors = exchange.cursors
     rows = exchange.working
-    if 4 * most_working + open_positions + 4 > rows.shape[1]:
-        rows = zeros(rows.shape[0], 8 * most_working + 2 * open_positions + 8)
+    if working > rows.shape[1]:
+        rows = zeros(rows.shape[0], 2 * working)
         rows[:, : exchange.working.shape[1]] = exchange.working
-    events = 3 * turns + settlements * exchange.accounts.shape[0]
     return exchange._replace(
         working=rows,
-        orders=_grown(exchange.orders, int(exchange.cursors[ORDER_COUNT]), 2 * turns + new_orders),
-        events=_grown(exchange.events, int(exchange.cursors[EVENT_COUNT]), events),
+        orders=grown(exchange.orders, int(cursors[ORDER_COUNT]), orders),
+        events=grown(exchange.events, int(cursors[EVENT_COUNT]), events),
     )

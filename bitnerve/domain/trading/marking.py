@@ -50,6 +50,11 @@ def blank_marks(tick_count: int, account_count: int, row_count: int) -> Marks:
     )
 
 
+def with_room(marks: Marks, rows: int) -> Marks:
+    """Return the series with room for so many more position rows."""
+    return marks._replace(positions=account.grown(marks.positions, int(marks.used[0]), rows))
+
+
 @inner
 def mark_account(exchange: Exchange, marks: Marks, a: int, tick: int) -> None:
     """Write the equity row of an account, and one row per open position, at `exchange.prices[account.MARK]`."""
@@ -97,7 +102,7 @@ def trail(exchange: Exchange, a: int) -> None:
     """Let every trailing stop follow the mark: its level becomes the better of itself and mark × (1 ∓ rate)."""
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         order = exchange.orders[exchange.working[a, k]]
-        if order[orders.TYPE] != orders.TRAILING_STOP:
+        if order[orders.TYPE] != orders.TRAILING_STOP or order[orders.STATUS] != orders.WORKING:
             continue
         symbol = order[orders.SYMBOL]
         side = order[orders.SIDE]

@@ -44,9 +44,9 @@ def play_bars(
         while cursor < funding.shape[0] and funding[cursor, DUE] <= bar + 1:
             settlement = funding[cursor]
             symbol = settlement[SYMBOL]
+            price = mark[bar + 1, symbol]
             for a in range(accounts):
-                known = settlement[KNOWN] == 1
-                fund(exchange, a, symbol, mark[bar + 1, symbol], settlement[RATE], known, settlement[FUNDED_AT])
+                fund(exchange, a, symbol, price, settlement[RATE], settlement[KNOWN] == 1, settlement[FUNDED_AT])
             cursor += 1
     return cursor
 
@@ -60,3 +60,31 @@ def mark_tick(exchange: Exchange, bars: Any, mark: Any, marks: Marks, bar: int, 
         mark_account(exchange, marks, a, tick)
         exchange.accounts[a, account.TICK] = bar
         exchange.accounts[a, account.ORDINAL] = 0
+
+
+@kernel
+def play_tick(
+    exchange: Exchange,
+    bars: Any,
+    mark: Any,
+    funding: Any,
+    cursor: int,
+    first: int,
+    until: int,
+    at: Any,
+    marks: Marks,
+    tick: int,
+) -> tuple[int, int, int]:
+    """Play bars [first, until), then mark every account at the tick that ends them.
+
+    Returns the new funding cursor, and the largest and the total number of working orders of the accounts, from
+    which the host knows how much room the logs will need.
+    """
+    cursor = play_bars(exchange, bars, mark, funding, cursor, first, until, at)
+    mark_tick(exchange, bars, mark, marks, until, tick)
+    most = 0
+    total = 0
+    for a in range(exchange.accounts.shape[0]):
+        most = max(most, exchange.accounts[a, account.WORKING_COUNT])
+        total += exchange.accounts[a, account.WORKING_COUNT]
+    return cursor, most, total

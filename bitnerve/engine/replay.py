@@ -1,0 +1,276 @@
+"""What would these agents have done on this market, tick after tick?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bitnerve.domain.decisions.decision import Decision
+from bitnerve.domain.errors import BrokenInvariant, Refusal
+from bitnerve.domain.market.instrument import Instrument
+from bitnerve.domain.market.recording import Recording
+from bitnerve.domain.risk.limits import Limits
+from bitnerve.domain.signals.indicators import observed_closes, observed_prices, observed_turnover
+from bitnerve.domain.strategies.base import History
+from bitnerve.domain.strategies.catalog import Agent
+from bitnerve.domain.timeframe import ceil_to, floor_to, instant_text, interval_text
+from bitnerve.domain.trading import account
+from bitnerve.domain.trading.account import Rules
+from bitnerve.domain.units import SCALE
+from bitnerve.engine.run import UNSTATED, AgentCard, DecisionLog, Run
+from bitnerve.engine.world import World
+
+NO_ORDERS = "NO_ORDERS"
+"""The verdict on a decision that asks for nothing."""
+
+Progress = Callable[[World, int, int], None]
+"""Called after every tick with the world, the ticks done and the ticks to do."""
+
+
+class BadWindow(Refusal):
+    """A tick length, a start and an end that do not fit the bars or each other."""
+
+    code = "BAD_WINDOW"
+
+
+class BadAgent(BrokenInvariant):
+    """A strategy that raised, or that decided something that is not a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The ticks of a run: bar indices of the first and the last equity row, and the bars between two ticks."""
+
+    first: int
+    last: int
+    step: int
+
+    @property
+    def tick_count(self) -> int:
+        """The number of equity rows, both ends included."""
+        return (self.last - self.first) // self.step + 1
+
+
+def choose_window(recording: Recording, *, tick_ms: int, start_at: int | None, until: int | None) -> Window:
+    """Return the ticks from `start_at` (inclusive) to `until` (exclusive) in milliseconds, or raise `BadWindow`.
+
+    Without bounds the run takes all bars, from the first tick boundary to the last.
+    """
+    interval = recording.candles.interval_ms
+    if tick_ms % interval:
+        raise BadWindow(f"tick: {interval_text(tick_ms)} is not a multiple of the bars' {interval_text(interval)}")
+    begin, end = recording.bar_at(0), recording.bar_at(recording.bar_count)
+    first = ceil_to(begin, tick_ms) if start_at is None else start_at
+    last = floor_to(end, tick_ms) if until is None else until
+    for name, at in (("from", first), ("to", last)):
+        if at % tick_ms:
+            raise BadWindow(f"{name}: {instant_text(at)} is not on the {interval_text(tick_ms)} tick grid")
+        if not begin <= at <= end:
+            raise BadWindow(
+                f"{name}: {instant_text(at)} lies outside the bars, {instant_text(begin)} to {instant_text(end)}"
+            )
+    if first >= last:
+        raise BadWindow(f"from: {instant_text(first)} is not before to: {instant_text(last)}")
+    return Window((first - begin) // interval, (last - begin) // interval, tick_ms // interval)
+
+
+def make_history(recording: Recording) -> History:
+    """Return the recording as signals see it."""
+    candles = recording.candles
+    bitcoin = next((i for i, symbol in enumerate(recording.symbols) if symbol.startswith("BTC")), -1)
+    return History(
+        symbols=recording.symbols,
+        bitcoin=bitcoin,
+        first_bar=candles.start_at // candles.interval_ms,
+        interval_ms=candles.interval_ms,
+        open=observed_prices(candles.open, volume=candles.volume),
+        high=observed_prices(candles.high, volume=candles.volume),
+        low=observed_prices(candles.low, volume=candles.volume),
+        close=observed_closes(candles),
+        turnover=observed_turnover(candles),
+    )
+
+
+class AgentView:
+    """One agent's sight of the world at a tick; satisfies `strategies.base.View`."""
+
+    def __init__(self, world: World, a: int) -> None:
+        self._world = world
+        self._a = a
+        self.agent = world.agents[a].name
+        self.symbols = world.symbols
+        self.instruments: tuple[Instrument, ...] = world.instruments
+        self.seed = world.seed
+
+    @property
+    def at(self) -> int:
+        """The instant of the tick, in milliseconds."""
+        return self._world.recording.bar_at(self._world.bar)
+
+    @property
+    def bar(self) -> int:
+        """The next bar to open."""
+        return self._world.bar
+
+    @property
+    def equity(self) -> int:
+        """Equity at this tick's marks, in money units."""
+        return self._world.equities[self._a]
+
+    @property
+    def cash(self) -> int:
+        """Wallet balance in money units."""
+        return int(self._world.exchange.accounts[self._a, account.CASH])
+
+    def mark(self, column: int) -> int:
+        """Return the mark price of a symbol, 0 before its first bar."""
+        return int(self._world.mark[self._world.bar, column])
+
+    def quantity(self, column: int) -> int:
+        """Return the position in lots."""
+        return self._world.quantities[self._a][column]
+
+    def has_orders(self, column: int) -> bool:
+        """Return whether an order that may open or add still works for a symbol."""
+        return self._world.resting_lots(self._a, column) > 0
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The columns of the symbols with an open position."""
+        return tuple(column for column, quantity in enumerate(self._world.quantities[self._a]) if quantity)
+
+
+class Snapshots:
+    """The content hash of what can be seen at each tick: everything seen before, and the bars and marks since.
+
+    A chain: each hash takes in the one before, so one hash stands for the whole history up to its tick.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._bars = [_stable(world.recording, name) for name in ("open", "high", "low", "close", "volume")]
+        self._mark = np.ascontiguousarray(world.recording.mark)
+        self._digest = hashlib.sha256("\n".join(world.symbols).encode()).digest()
+        self._seen = 0
+
+    def take(self) -> str:
+        """Return the hash at the world's instant, in hex."""
+        bar = self._world.bar
+        content = hashlib.sha256(self._digest)
+        for rows in self._bars:
+            content.update(rows[self._seen : bar])
+        content.update(self._mark[bar])
+        self._seen = bar
+        self._digest = content.digest()
+        return content.hexdigest()
+
+
+def _stable(recording: Recording, name: str) -> Any:
+    return np.ascontiguousarray(getattr(recording.candles, name), dtype="<i8")
+
+
+class _Minutes:
+    """Keeps the decisions of a run while it goes on."""
+
+    def __init__(self, tick_count: int, agent_count: int) -> None:
+        shape = (tick_count, agent_count)
+        self.texts: dict[str, int] = {}
+        self.snapshots: list[str] = []
+        self.action = np.zeros(shape, dtype=np.int32)
+        self.reason = np.zeros(shape, dtype=np.int32)
+        self.verdict = np.zeros(shape, dtype=np.int32)
+        self.confidence = np.full(shape, UNSTATED, dtype=np.int64)
+
+    def _text(self, text: str) -> int:
+        return self.texts.setdefault(text, len(self.texts))
+
+    def write(self, tick: int, decisions: Sequence[Decision], verdicts: Sequence[str]) -> None:
+        """Write the decisions of all agents at a tick."""
+        self.action[tick] = [self._text(one.action) for one in decisions]
+        self.reason[tick] = [self._text(one.reason) for one in decisions]
+        self.verdict[tick] = [self._text(verdict) for verdict in verdicts]
+        self.confidence[tick] = [
+            UNSTATED if one.confidence is None else round(one.confidence * SCALE) for one in decisions
+        ]
+
+    def close(self) -> DecisionLog:
+        return DecisionLog(
+            action=self.action,
+            confidence=self.confidence,
+            reason=self.reason,
+            verdict=self.verdict,
+            texts=tuple(self.texts),
+            snapshots=tuple(self.snapshots),
+        )
+
+
+def replay(
+    *,
+    recording: Recording,
+    agents: Sequence[Agent],
+    capital: int,
+    tick_ms: int,
+    start_at: int | None = None,
+    until: int | None = None,
+    seed: int = 0,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run agents over a recording and return all that happened; the same arguments give the same run, bit for bit.
+
+    `capital` is in money units. At every tick all accounts are marked, all agents decide on the same snapshot, and
+    their orders meet the market from the bar that opens then.
+    """
+    window = choose_window(recording, tick_ms=tick_ms, start_at=start_at, until=until)
+    agents = tuple(sorted(agents, key=lambda agent: agent.name))
+    rules = rules or Rules()
+    world = World(
+        recording=recording,
+        agents=agents,
+        capital=capital,
+        rules=rules,
+        limits=limits or Limits(),
+        seed=seed,
+        tick_count=window.tick_count,
+    )
+    signals = _compute_signals(make_history(recording), agents)
+    views = [AgentView(world, a) for a in range(len(agents))]
+    seats = list(zip(agents, views, signals, strict=True))
+    snapshots = Snapshots(world)
+    minutes = _Minutes(window.tick_count - 1, len(agents))
+    world.start_at(window.first)
+    for tick in range(window.tick_count - 1):
+        minutes.snapshots.append(snapshots.take())
+        decisions = [agent.strategy.decide(view, signal) for agent, view, signal in seats]
+        verdicts = [world.submit(a, one).verdict if one.orders else NO_ORDERS for a, one in enumerate(decisions)]
+        minutes.write(tick, decisions, verdicts)
+        world.advance(world.bar + window.step)
+        if progress:
+            progress(world, tick + 1, window.tick_count - 1)
+    return Run(
+        recording=recording,
+        rules=rules,
+        capital=capital,
+        tick_ms=tick_ms,
+        seed=seed,
+        agents=tuple(AgentCard(one.name, one.strategy.name, one.strategy.parameters) for one in agents),
+        exchange=world.exchange,
+        marks=world.marks,
+        ticks=np.arange(window.tick_count, dtype=np.int64) * tick_ms + recording.bar_at(window.first),
+        decisions=minutes.close(),
+    )
+
+
+def _compute_signals(history: History, agents: Sequence[Agent]) -> list[Any]:
+    """Compute each distinct set of signals once."""
+    computed: dict[tuple[Any, ...], Any] = {}
+    for agent in agents:
+        key = agent.strategy.signals_key
+        if key not in computed:
+            computed[key] = agent.strategy.signals(history)
+    return [computed[agent.strategy.signals_key] for agent in agents]
