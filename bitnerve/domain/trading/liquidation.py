@@ -11,7 +11,7 @@ from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
 from bitnerve.domain.trading.fills import add_order, end_order, fill_order, new_row, settle_margin, transfer
-from bitnerve.domain.trading.margin import cross_balance, cross_fine, isolated_fine, maintenance_fine
+from bitnerve.domain.trading.margin import cross_balance_down, cross_fine, isolated_fine, maintenance_fine
 from bitnerve.domain.units import SCALE
 
 CROSS = -1
@@ -80,16 +80,25 @@ def is_breached(exchange: Exchange, a: int, unit: int, prices: Any) -> bool:
 
 
 @inner
-def has_unit(exchange: Exchange, a: int, unit: int, bar: int) -> bool:
-    """Return whether a margin unit holds a position that could be liquidated in this bar."""
-    if unit == CROSS:
-        return exchange.accounts[a, account.CROSS_COUNT] > 0 and exchange.accounts[a, account.BLOCKED_IN] != bar
-    position = exchange.positions[a, unit]
+def is_candidate(exchange: Exchange, a: int, symbol: int, isolated: int) -> bool:
+    """Return whether a symbol holds a position of this margin mode that trades in this bar."""
+    position = exchange.positions[a, symbol]
     return (
         position[positions.QUANTITY] != 0
-        and position[positions.ISOLATED] == 1
-        and exchange.prices[account.LIVE, unit] == 1
+        and position[positions.ISOLATED] == isolated
+        and exchange.prices[account.LIVE, symbol] == 1
     )
+
+
+@inner
+def has_unit(exchange: Exchange, a: int, unit: int) -> bool:
+    """Return whether a margin unit holds a position that could be liquidated in this bar."""
+    if unit != CROSS:
+        return is_candidate(exchange, a, unit, 1)
+    for symbol in range(exchange.positions.shape[1]):
+        if is_candidate(exchange, a, symbol, 0):
+            return True
+    return False
 
 
 @inner
@@ -100,16 +109,10 @@ def largest_position(exchange: Exchange, a: int, unit: int) -> int:
     best = -1
     most = wide_product(0, 0)
     for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        if (
-            position[positions.QUANTITY] == 0
-            or position[positions.ISOLATED] == 1
-            or exchange.prices[account.LIVE, symbol] == 0
-        ):
+        if not is_candidate(exchange, a, symbol, 0):
             continue
-        needed = maintenance_fine(
-            exchange.instruments, symbol, position[positions.QUANTITY], exchange.prices[account.MARK, symbol]
-        )
+        lots = exchange.positions[a, symbol, positions.QUANTITY]
+        needed = maintenance_fine(exchange.instruments, symbol, lots, exchange.prices[account.MARK, symbol])
         if best < 0 or wide_less(most, needed):
             best = symbol
             most = needed
@@ -148,7 +151,9 @@ def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_r
     rate = spread_rate + impact_rate(exchange.rules, notional(instruments, symbol, abs(quantity), base, UP), depth)
     price = taker_price(base, order[orders.SIDE], rate, instruments.table[symbol, instrument.TICK_SIZE])
     number = fill_order(exchange, a, row, abs(quantity), price, base, False, True, bar, at)
-    balance = position[positions.MARGIN] if isolated else cross_balance(exchange, a, exchange.prices[account.MARK])
+    balance = position[positions.MARGIN]
+    if not isolated:
+        balance = cross_balance_down(exchange, a, exchange.prices[account.MARK])
     charge = mul_div(
         notional(instruments, symbol, abs(quantity), price, DOWN), exchange.rules.liquidation_fee_rate, SCALE, UP
     )
@@ -172,7 +177,6 @@ def liquidate(exchange: Exchange, a: int, unit: int, depths: Any, spread_rate: i
         symbol = largest_position(exchange, a, unit)
         if symbol < 0:
             # Everything left stands still in this bar: there is nobody to trade with.
-            exchange.accounts[a, account.BLOCKED_IN] = bar
             return
         close_position(exchange, a, symbol, depths[symbol], spread_rate, bar, at)
         if unit != CROSS or exchange.accounts[a, account.CROSS_COUNT] == 0:
@@ -185,5 +189,5 @@ def liquidate(exchange: Exchange, a: int, unit: int, depths: Any, spread_rate: i
 def liquidate_breached(exchange: Exchange, a: int, depths: Any, spread_rate: int, bar: int, at: int) -> None:
     """Test every margin unit at the standing prices and liquidate those in breach: cross first, then by symbol."""
     for unit in range(CROSS, exchange.positions.shape[1]):
-        if has_unit(exchange, a, unit, bar) and is_breached(exchange, a, unit, exchange.prices[account.MARK]):
+        if has_unit(exchange, a, unit) and is_breached(exchange, a, unit, exchange.prices[account.MARK]):
             liquidate(exchange, a, unit, depths, spread_rate, bar, at)

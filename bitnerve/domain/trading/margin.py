@@ -15,6 +15,7 @@ from bitnerve.domain.arithmetic import (
     mul_div,
     wide_add,
     wide_divide,
+    wide_negate,
     wide_product,
     wide_scale,
 )
@@ -77,14 +78,19 @@ def maintenance_margin(instruments: Instruments, symbol: int, lots: int, price: 
 
 
 @inner
-def buffer_fine(instruments: Instruments, symbol: int, position: Any, price: int) -> Any:
-    """Return PnL − maintenance of a position, nothing rounded, as a wide number of FINE parts."""
+def pnl_fine(instruments: Instruments, symbol: int, position: Any, price: int) -> Any:
+    """Return the unrounded PnL of a position as a wide number of FINE parts."""
     held = position[positions.QUANTITY] * instruments.table[symbol, instrument.LOT_NUMERATOR]
     parts = SCALE // instruments.table[symbol, instrument.LOT_DENOMINATOR]
     value = wide_scale(wide_product(held, price), parts * SCALE)
-    pnl = wide_add(value, wide_product(-position[positions.COST], FINE))
+    return wide_add(value, wide_product(-position[positions.COST], FINE))
+
+
+@inner
+def buffer_fine(instruments: Instruments, symbol: int, position: Any, price: int) -> Any:
+    """Return PnL − maintenance of a position, nothing rounded, as a wide number of FINE parts."""
     maintenance = maintenance_fine(instruments, symbol, position[positions.QUANTITY], price)
-    return wide_add(pnl, wide_scale(maintenance, -1))
+    return wide_add(pnl_fine(instruments, symbol, position, price), wide_negate(maintenance))
 
 
 @inner
@@ -104,6 +110,17 @@ def isolated_fine(exchange: Exchange, a: int, symbol: int, price: int) -> Any:
     position = exchange.positions[a, symbol]
     margin = wide_product(position[positions.MARGIN], FINE)
     return wide_add(margin, buffer_fine(exchange.instruments, symbol, position, price))
+
+
+@inner
+def cross_balance_down(exchange: Exchange, a: int, prices: Any) -> int:
+    """Return the unrounded cross balance, rounded once, down, in money units."""
+    total = wide_product(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED], FINE)
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        if position[positions.QUANTITY] != 0 and position[positions.ISOLATED] == 0:
+            total = wide_add(total, pnl_fine(exchange.instruments, symbol, position, prices[symbol]))
+    return wide_divide(total, FINE, DOWN)
 
 
 @inner

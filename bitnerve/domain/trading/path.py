@@ -236,7 +236,7 @@ def rises_first(exchange: Exchange, a: int, symbol: int) -> bool:
             order[orders.SYMBOL] == symbol
             and order[orders.STATUS] == orders.WORKING
             and order[orders.REDUCE_ONLY] == 0
-            and order[orders.TYPE] == orders.STOP_MARKET
+            and (order[orders.TYPE] == orders.STOP_MARKET or order[orders.TYPE] == orders.TRAILING_STOP)
             and order[orders.SIDE] > 0
             and order[orders.TRIGGERED] == 0
         ):
@@ -363,7 +363,7 @@ def next_order(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int,
 
 
 @inner
-def next_breach(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int, int, int, bool]:
+def next_breach(exchange: Exchange, a: int, segment: int) -> tuple[int, int, int, bool]:
     """Return (unit, numerator, denominator, found) of the first breach on the rest of the segment.
 
     f = balance − maintenance is concave in λ, so a breach between two ends shows at the second, and the straight
@@ -375,7 +375,7 @@ def next_breach(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int
     denominator = 1
     found = False
     for unit in range(CROSS, exchange.positions.shape[1]):
-        if not has_unit(exchange, a, unit, bar):
+        if not has_unit(exchange, a, unit):
             continue
         here = unit_fine(exchange, a, unit, exchange.prices[account.MARK])
         n = 0
@@ -400,7 +400,7 @@ def play_segment(exchange: Exchange, bars: Any, a: int, segment: int, depths: An
     while True:
         row, numerator, denominator = next_order(exchange, a, segment, bar)
         if not is_safe(exchange, a, bars[bar, MARK_LOW], bars[bar, MARK_HIGH]):
-            unit, n, d, found = next_breach(exchange, a, segment, bar)
+            unit, n, d, found = next_breach(exchange, a, segment)
             if found and (row < 0 or not wide_less(wide_product(numerator, d), wide_product(n, denominator))):
                 move_prices(exchange, a, segment, n, d)
                 liquidate(exchange, a, unit, depths, exchange.rules.half_spread_rate, bar, at)
