@@ -91,24 +91,25 @@ def trailing_level(exchange: Exchange, symbol: int, side: int, price: int, rate:
 def protect(exchange: Exchange, a: int, entry: int, opened: int, price: int, inside: bool, bar: int, at: int) -> None:
     """Attach an entry's protection to what has just filled of it, or enlarge what is attached already."""
     parent = exchange.orders[entry]
-    stop_lives = False
-    take_lives = False
-    trail_lives = False
+    # Inside the bar of its entry the path may have touched the target before: only the stop is alive.
+    target_bar = bar + 1 if inside else bar
+    attached = False
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         order = exchange.orders[exchange.working[a, k]]
         if order[orders.PARENT] == entry and order[orders.STATUS] == orders.WORKING:
+            attached = True
             order[orders.QUANTITY] += opened
-            stop_lives = stop_lives or order[orders.TYPE] == orders.STOP_MARKET
-            take_lives = take_lives or order[orders.TYPE] == orders.TAKE_PROFIT_MARKET
-            trail_lives = trail_lives or order[orders.TYPE] == orders.TRAILING_STOP
-    if parent[orders.STOP_LOSS] > 0 and not stop_lives:
-        level = parent[orders.STOP_LOSS]
-        add_protection(exchange, a, entry, orders.STOP_MARKET, opened, level, bar, at)
-    if parent[orders.TAKE_PROFIT] > 0 and not take_lives:
-        # Inside the bar of its entry the path may have touched the target before: only the stop is alive.
-        alive = bar + 1 if inside else bar
-        add_protection(exchange, a, entry, orders.TAKE_PROFIT_MARKET, opened, parent[orders.TAKE_PROFIT], alive, at)
-    if parent[orders.TRAILING_RATE] > 0 and not trail_lives:
+            if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET:
+                order[orders.ALIVE_FROM] = target_bar
+    # A leg that was canceled stays away while another lives.
+    if attached:
+        return
+    if parent[orders.STOP_LOSS] > 0:
+        add_protection(exchange, a, entry, orders.STOP_MARKET, opened, parent[orders.STOP_LOSS], bar, at)
+    if parent[orders.TAKE_PROFIT] > 0:
+        level = parent[orders.TAKE_PROFIT]
+        add_protection(exchange, a, entry, orders.TAKE_PROFIT_MARKET, opened, level, target_bar, at)
+    if parent[orders.TRAILING_RATE] > 0:
         level = trailing_level(
             exchange, parent[orders.SYMBOL], -parent[orders.SIDE], price, parent[orders.TRAILING_RATE]
         )
@@ -169,11 +170,15 @@ def settle_margin(exchange: Exchange, a: int, symbol: int, fill: int, at: int) -
 
 
 @inner
-def move_position(exchange: Exchange, a: int, symbol: int, signed_lots: int, price: int, fee: int) -> tuple[int, int]:
-    """Apply a fill to cash and position and return (realized PnL, lots opened).
+def move_position(
+    exchange: Exchange, a: int, symbol: int, signed_lots: int, price: int, maker: bool
+) -> tuple[int, int, int, int]:
+    """Apply a fill to cash and position and return (realized PnL, fee, lots opened, what a flip lacked).
 
-    An isolated margin takes the fill's realized PnL and fee, then frees its share with the closed part, then locks
-    the initial margin of the opened part.
+    An isolated margin takes the realized PnL and the fee of the closed part, then frees that part's share, then locks
+    the initial margin of the opened part less its fee. A flip ends one position and begins another: nothing of the
+    old margin stays, and what it lacks is for insurance to pay. A position that only closes keeps its margin until
+    `settle_margin`.
     """
     instruments = exchange.instruments
     position = exchange.positions[a, symbol]
@@ -181,21 +186,26 @@ def move_position(exchange: Exchange, a: int, symbol: int, signed_lots: int, pri
     lot_value = notional(instruments, symbol, 1, price, DOWN)
     quantity, cost, realized, closed = positions.changed(held, position[positions.COST], signed_lots, lot_value)
     opened = abs(signed_lots) - closed
+    fee = fill_fee(exchange, symbol, abs(signed_lots), price, maker)
+    missing = 0
     exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], realized - fee)
     if position[positions.ISOLATED] == 1:
-        change_locked(exchange, a, symbol, realized - fee)
+        closing_fee = fill_fee(exchange, symbol, closed, price, maker)
+        change_locked(exchange, a, symbol, realized - closing_fee)
+        margin = position[positions.MARGIN]
         if 0 < closed < abs(held):
-            change_locked(
-                exchange, a, symbol, -cost_removed_units(max(0, position[positions.MARGIN]), closed, abs(held))
-            )
+            change_locked(exchange, a, symbol, -cost_removed_units(max(0, margin), closed, abs(held)))
         if opened > 0:
-            leverage = position[positions.LEVERAGE]
-            change_locked(exchange, a, symbol, -(-mul_div(opened, lot_value, 1, DOWN) // leverage))
+            if closed > 0:
+                missing = max(0, -margin)
+                change_locked(exchange, a, symbol, -margin)
+            locked = -(-mul_div(opened, lot_value, 1, DOWN) // position[positions.LEVERAGE])
+            change_locked(exchange, a, symbol, locked - (fee - closing_fee))
     else:
         exchange.accounts[a, account.CROSS_COUNT] += (1 if quantity != 0 else 0) - (1 if held != 0 else 0)
     position[positions.QUANTITY] = quantity
     position[positions.COST] = cost
-    return realized, opened
+    return realized, fee, opened, missing
 
 
 @inner
@@ -217,8 +227,7 @@ def fill_order(
     order = exchange.orders[row]
     symbol = order[orders.SYMBOL]
     held = exchange.positions[a, symbol, positions.QUANTITY]
-    fee = fill_fee(exchange, symbol, lots, price, maker)
-    realized, opened = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, fee)
+    realized, fee, opened, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
     after = exchange.positions[a, symbol, positions.QUANTITY]
 
     number = events.write(exchange, events.FILL, a, symbol, row, realized, at)
@@ -232,10 +241,13 @@ def fill_order(
     event[events.POSITION_AFTER] = after
     event[events.REASON] = order[orders.REASON]
     event[events.NUMBER] = order[orders.FILLS]
+    if missing > 0:
+        transfer(exchange, a, events.SHORTFALL, number, missing, at)
 
     order[orders.FILLS] += 1
     order[orders.FILLED] += lots
-    if order[orders.FILLED] >= order[orders.QUANTITY]:
+    # What reduces is cut to the position: once that is flat, nothing of the order is left.
+    if order[orders.FILLED] >= order[orders.QUANTITY] or (order[orders.REDUCE_ONLY] == 1 and after == 0):
         end_order(exchange, row, orders.FILLED_WHOLE, orders.NONE, at)
     if order[orders.PARENT] >= 0:
         cancel_siblings(exchange, a, order[orders.PARENT], at)

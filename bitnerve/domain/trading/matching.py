@@ -8,7 +8,7 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
-from bitnerve.domain.trading.fills import end_order, fill_fee, fill_order, move_position, settle_margin
+from bitnerve.domain.trading.fills import end_order, fill_order, move_position, settle_margin
 from bitnerve.domain.trading.margin import available
 from bitnerve.domain.units import rate_floor
 
@@ -44,8 +44,8 @@ def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, m
     quantity = position[positions.QUANTITY]
     cost = position[positions.COST]
     margin = position[positions.MARGIN]
-    fee = fill_fee(exchange, symbol, lots, price, maker)
-    move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, fee)
+    _, _, _, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
+    exchange.accounts[a, account.CASH] += missing
     enough = available(exchange, a, row) >= 0
     exchange.accounts[a, account.CASH] = cash
     exchange.accounts[a, account.LOCKED] = locked
@@ -121,17 +121,19 @@ def execute(
             end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
             return
     lots = whole
+    cut = False
     exempt = is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY])
     if not exempt:
         cap = rate_floor(volume, exchange.rules.volume_cap_rate)
         lots = min(lots, cap - exchange.positions[a, symbol, positions.CAP_USED])
     if order[orders.REDUCE_ONLY] == 0 and lots > 0:
         lots = affordable_lots(exchange, a, row, lots, closing, base, maker, depth, spread_rate)
-        if lots == 0:
-            end_order(exchange, row, orders.CANCELED, orders.MARGIN, at)
-            return
+        cut = lots == 0
     if order[orders.TIME_IN_FORCE] == orders.FOK and lots < whole:
         end_order(exchange, row, orders.REJECTED, orders.FOK_UNFILLED, at)
+        return
+    if cut:
+        end_order(exchange, row, orders.CANCELED, orders.MARGIN, at)
         return
     if lots > 0:
         price = slice_price(exchange, row, lots, base, maker, depth, spread_rate)
