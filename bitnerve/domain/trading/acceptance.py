@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitnerve.domain.arithmetic import UP
+from bitnerve.domain.arithmetic import DOWN
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
@@ -13,7 +13,7 @@ from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.trading.fills import add_order, end_order, trailing_level
 from bitnerve.domain.trading.margin import available, exposure, order_price, tier_of
 from bitnerve.domain.trading.matching import closable_lots
-from bitnerve.domain.units import MONEY_MAX, PRICE_MAX
+from bitnerve.domain.units import MONEY_MAX, PRICE_MAX, SCALE
 
 LOT_LIMIT = 2**61
 """Lots times lot numerator: sums of a position and an order stay in int64."""
@@ -33,11 +33,6 @@ def accept(exchange: Exchange, a: int, row: int, facts: Any, at: int) -> int:
     code = check_form(exchange, order, facts)
     if code == orders.NONE:
         code = check_market(exchange, a, order, facts)
-    if code == orders.NONE and order[orders.TYPE] == orders.TRAILING_STOP:
-        mark = exchange.prices[account.MARK, order[orders.SYMBOL]]
-        order[orders.TRIGGER_PRICE] = trailing_level(
-            exchange, order[orders.SYMBOL], order[orders.SIDE], mark, order[orders.CALLBACK_RATE]
-        )
     add_order(exchange, a, row, at)
     if code == orders.NONE and order[orders.REDUCE_ONLY] == 0:
         code = check_margin(exchange, a, row, facts)
@@ -45,6 +40,16 @@ def accept(exchange: Exchange, a: int, row: int, facts: Any, at: int) -> int:
         end_order(exchange, row, orders.REJECTED, code, at)
         exchange.accounts[a, account.WORKING_COUNT] -= 1
     return code
+
+
+@kernel
+def cancel_order(exchange: Exchange, a: int, row: int, at: int) -> bool:
+    """Cancel an order on request and return whether it still worked."""
+    order = exchange.orders[row]
+    if order[orders.ACCOUNT] != a or order[orders.STATUS] != orders.WORKING:
+        return False
+    end_order(exchange, row, orders.CANCELED, orders.BY_REQUEST, at)
+    return True
 
 
 @kernel
@@ -60,8 +65,20 @@ def check_form(exchange: Exchange, order: Any, facts: Any) -> int:
     symbol = order[orders.SYMBOL]
     last = exchange.prices[account.LAST, symbol]
     tick = instruments.table[symbol, instrument.TICK_SIZE]
-    if last <= 0 or exchange.prices[account.MARK, symbol] <= 0:
+    mark = exchange.prices[account.MARK, symbol]
+    if last <= 0 or mark <= 0:
         return orders.NO_PRICE
+    kind = order[orders.TYPE]
+    facts[1] = SCALE
+    for rate in (order[orders.CALLBACK_RATE], order[orders.TRAILING_RATE]):
+        facts[0] = rate
+        if not 0 <= rate < SCALE:
+            return orders.BAD_PROTECTION
+    if kind == orders.TRAILING_STOP:
+        # It starts from the mark and is then a stop like any other.
+        order[orders.TRIGGER_PRICE] = trailing_level(
+            exchange, symbol, order[orders.SIDE], mark, order[orders.CALLBACK_RATE]
+        )
     reducing = order[orders.REDUCE_ONLY] == 1
     facts[0] = order[orders.QUANTITY]
     facts[1] = instruments.table[symbol, instrument.MIN_QUANTITY]
@@ -82,10 +99,9 @@ def check_form(exchange: Exchange, order: Any, facts: Any) -> int:
         facts[0] = price
         if is_off_tick(price, tick):
             return orders.OFF_TICK
-    if order[orders.TYPE] == orders.LIMIT and order[orders.LIMIT_PRICE] == 0:
+    if kind == orders.LIMIT and order[orders.LIMIT_PRICE] == 0:
         return orders.OFF_TICK
-    needs_level = order[orders.TYPE] == orders.STOP_MARKET or order[orders.TYPE] == orders.TAKE_PROFIT_MARKET
-    if needs_level and order[orders.TRIGGER_PRICE] == 0:
+    if orders.is_trigger(kind) and order[orders.TRIGGER_PRICE] == 0:
         return orders.OFF_TICK
     price = order[orders.LIMIT_PRICE] if order[orders.LIMIT_PRICE] > 0 else order[orders.TRIGGER_PRICE]
     price = price if price > 0 else last
@@ -94,7 +110,8 @@ def check_form(exchange: Exchange, order: Any, facts: Any) -> int:
         facts[0] = order[orders.QUANTITY]
         facts[1] = MONEY_MAX
         return orders.TOO_LARGE
-    facts[0] = notional(instruments, symbol, order[orders.QUANTITY], price, UP)
+    # Down, because less than the minimum by a fraction is less.
+    facts[0] = notional(instruments, symbol, order[orders.QUANTITY], price, DOWN)
     facts[1] = instruments.table[symbol, instrument.MIN_NOTIONAL]
     if not reducing and facts[0] < facts[1]:
         return orders.MIN_NOTIONAL
@@ -122,7 +139,7 @@ def check_market(exchange: Exchange, a: int, order: Any, facts: Any) -> int:
     kind = order[orders.TYPE]
     facts[0] = order[orders.TRIGGER_PRICE]
     facts[1] = exchange.prices[account.MARK, symbol] if order[orders.TRIGGER_BY] == orders.MARK else last
-    if kind == orders.STOP_MARKET or kind == orders.TAKE_PROFIT_MARKET:
+    if orders.is_trigger(kind):
         falling = orders.fires_falling(kind, order[orders.SIDE])
         if orders.is_reached(facts[1], facts[0], falling):
             return orders.WOULD_TRIGGER
@@ -186,9 +203,20 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
     facts[1] = available(exchange, a, row)
     left = available(exchange, a, -1)
     facts[0] = facts[1] - left
-    if code == orders.NONE and left < 0:
+    # What opens nothing reserves nothing, and passes however little is available.
+    if code == orders.NONE and facts[0] > 0 and left < 0:
         code = orders.MARGIN
     if code != orders.NONE:
         position[positions.LEVERAGE] = old_leverage
         position[positions.ISOLATED] = old_mode
     return code
+
+
+@kernel
+def cancel_orders_of(exchange: Exchange, a: int, symbol: int, at: int) -> None:
+    """Cancel every resting order of a symbol, because its owner asked for it."""
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.SYMBOL] == symbol and order[orders.STATUS] == orders.WORKING:
+            end_order(exchange, row, orders.CANCELED, orders.BY_REQUEST, at)
