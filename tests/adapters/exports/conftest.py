@@ -1,0 +1,3 @@
+from tests.domain.ledger.conftest import books, run
+
+__all__ = ["books", "run"]
