@@ -11,7 +11,7 @@ import numpy as np
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
 from bitnerve.domain.kernel import integers, zeros
 from bitnerve.domain.market.instrument import Instrument, instrument_arrays
-from bitnerve.domain.market.recording import Candles, FundingSchedule, Recording
+from bitnerve.domain.market.recording import FundingSchedule, Recording
 from bitnerve.domain.risk import governor
 from bitnerve.domain.risk.governor import AccountState, Review, SymbolState
 from bitnerve.domain.risk.limits import Limits
@@ -25,9 +25,11 @@ from bitnerve.domain.units import decimal_text
 def bar_table(recording: Recording) -> path.Integers:
     """Return the bars as kernels read them: [bar, row, symbol]."""
     candles = recording.candles
-    marks: Candles = recording.mark_path or candles
-    rows = (candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume)
-    return integers(np.stack([*rows, marks.open, marks.high, marks.low, marks.close], axis=1))
+    rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
+    if recording.mark_path:
+        marks = recording.mark_path
+        rows += [marks.open, marks.high, marks.low, marks.close]
+    return integers(np.stack(rows, axis=1))
 
 
 def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> path.Integers:
@@ -69,6 +71,7 @@ class World:
         self.instruments: tuple[Instrument, ...] = recording.instruments
         self.agents = tuple(agents)
         self.limits = limits
+        self.capital = capital
         self.seed = seed
         self.column = {symbol: column for column, symbol in enumerate(self.symbols)}
         self.bars = bar_table(recording)

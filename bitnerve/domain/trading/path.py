@@ -25,10 +25,16 @@ from bitnerve.domain.trading.liquidation import (
 from bitnerve.domain.trading.margin import FINE
 from bitnerve.domain.trading.matching import execute, expire_if_spent
 
-# The bars of a market as kernels read them: [bar, row, symbol]. Where marks have no path of their own, the mark rows
-# are the candles'.
+# The bars of a market as kernels read them: [bar, row, symbol].
 OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE = range(10)
 BAR_ROWS = 10
+"""With a mark path; without one the first six will do."""
+
+
+@inner
+def mark_rows(exchange: Exchange) -> int:
+    """Return the row from which the four prices of the mark path stand: the candles' own where marks have none."""
+    return MARK_OPEN if exchange.has_mark else OPEN
 
 
 @inner
@@ -44,7 +50,8 @@ def is_quiet(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
         if noticed and volume[symbol] > 0:
             return False
         holds = holds or position[positions.QUANTITY] != 0
-    return not holds or is_safe(exchange, a, bars[bar, MARK_LOW], bars[bar, MARK_HIGH])
+    marks = mark_rows(exchange)
+    return not holds or is_safe(exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH])
 
 
 @inner
@@ -64,11 +71,12 @@ def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
 @inner
 def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Stand at the opens, with an unused volume cap, and list the symbols that this account has to do with."""
+    marks = mark_rows(exchange)
     count = 0
     for symbol in range(exchange.positions.shape[1]):
         position = exchange.positions[a, symbol]
         exchange.prices[account.LAST, symbol] = bars[bar, OPEN, symbol]
-        exchange.prices[account.MARK, symbol] = bars[bar, MARK_OPEN, symbol]
+        exchange.prices[account.MARK, symbol] = bars[bar, marks + OPEN, symbol]
         exchange.prices[account.LIVE, symbol] = 1 if bars[bar, VOLUME, symbol] > 0 else 0
         position[positions.CAP_USED] = 0
         if (
@@ -247,6 +255,7 @@ def rises_first(exchange: Exchange, a: int, symbol: int) -> bool:
 @inner
 def choose_path(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Fix the checkpoints of every involved symbol; the choice stays for the bar."""
+    marks = mark_rows(exchange)
     for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
         symbol = exchange.prices[account.INVOLVED, i]
         # A symbol that stands still has one price: its row of the bars is flat.
@@ -255,12 +264,12 @@ def choose_path(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
         exchange.prices[account.TARGET_LAST + 1, symbol] = bars[bar, LOW, symbol] if upward else bars[bar, HIGH, symbol]
         exchange.prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
         exchange.prices[account.TARGET_MARK + 0, symbol] = (
-            bars[bar, MARK_HIGH, symbol] if upward else bars[bar, MARK_LOW, symbol]
+            bars[bar, marks + HIGH, symbol] if upward else bars[bar, marks + LOW, symbol]
         )
         exchange.prices[account.TARGET_MARK + 1, symbol] = (
-            bars[bar, MARK_LOW, symbol] if upward else bars[bar, MARK_HIGH, symbol]
+            bars[bar, marks + LOW, symbol] if upward else bars[bar, marks + HIGH, symbol]
         )
-        exchange.prices[account.TARGET_MARK + 2, symbol] = bars[bar, MARK_CLOSE, symbol]
+        exchange.prices[account.TARGET_MARK + 2, symbol] = bars[bar, marks + CLOSE, symbol]
 
 
 @kernel
@@ -397,9 +406,10 @@ def next_breach(exchange: Exchange, a: int, segment: int) -> tuple[int, int, int
 @inner
 def play_segment(exchange: Exchange, bars: Any, a: int, segment: int, depths: Any, bar: int, at: int) -> None:
     """Walk from the current prices to the segment's targets, event after event."""
+    marks = mark_rows(exchange)
     while True:
         row, numerator, denominator = next_order(exchange, a, segment, bar)
-        if not is_safe(exchange, a, bars[bar, MARK_LOW], bars[bar, MARK_HIGH]):
+        if not is_safe(exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]):
             unit, n, d, found = next_breach(exchange, a, segment)
             if found and (row < 0 or not wide_less(wide_product(numerator, d), wide_product(n, denominator))):
                 move_prices(exchange, a, segment, n, d)
