@@ -50,13 +50,14 @@ def make_books(*, run: Run, asset: str = QUOTE_ASSET) -> Books:
     """Return the books of a finished run: seven tables, `season.json` and `leaderboard.json`."""
     log = _EventLog(run)
     order_ids = _order_ids(run, log)
+    fill_ids = _fill_ids(log, order_ids)
     tables = {
         "orders": _orders(run, log, order_ids),
-        "fills": _fills(run, log, order_ids),
+        "fills": _fills(run, log, order_ids, fill_ids),
         "funding": _funding(run, log),
         "positions": _positions(run),
         "equity": _equity(run),
-        "postings": _postings(run, log, order_ids, asset),
+        "postings": _postings(run, log, fill_ids, asset),
         "decisions": _decisions(run),
     }
     season = season_document(run=run, asset=asset, sha256=books_sha256(tables))
@@ -243,13 +244,13 @@ def _fill_ids(log: _EventLog, order_ids: Sequence[str]) -> list[str]:
     ]
 
 
-def _fills(run: Run, log: _EventLog, order_ids: Sequence[str]) -> Table:
+def _fills(run: Run, log: _EventLog, order_ids: Sequence[str], fill_ids: Sequence[str]) -> Table:
     rows = log.fills
     symbol = rows[:, events.SYMBOL]
     return {
         "agent": texts(rows[:, events.ACCOUNT], _agent_names(run)),
         "sequence": make_column(INTEGER, rows[:, events.SEQUENCE]),
-        "fill_id": distinct_texts(_fill_ids(log, order_ids)),
+        "fill_id": distinct_texts(fill_ids),
         "order_id": texts(log.fill_order, order_ids),
         "filled_at": make_column(TIME, rows[:, events.AT]),
         "symbol": texts(symbol, run.symbols),
@@ -322,7 +323,7 @@ def _equity(run: Run) -> Table:
     }
 
 
-def _postings(run: Run, log: _EventLog, order_ids: Sequence[str], asset: str) -> Table:
+def _postings(run: Run, log: _EventLog, fill_ids: Sequence[str], asset: str) -> Table:
     names = _agent_names(run)
     lines = postings.make_lines(
         capital=run.capital,
@@ -343,7 +344,7 @@ def _postings(run: Run, log: _EventLog, order_ids: Sequence[str], asset: str) ->
         "posting_id": texts(posting, posting_ids),
         "posted_at": make_column(TIME, lines.at),
         "kind": texts(lines.kind, postings.KINDS),
-        "source_id": texts(posting, _source_ids(run, log, lines, first, order_ids)),
+        "source_id": texts(posting, _source_ids(run, log, lines, first, fill_ids)),
         "account": texts(postings.account_codes(lines), postings.account_names(entries=names, season=SEASON)),
         "asset": texts(np.zeros(len(posting)), (asset,)),
         "amount": decimals(lines.amount),
@@ -366,18 +367,15 @@ def _posting_of(lines: Lines) -> tuple[Integers, Integers]:
     return np.flatnonzero(begins), np.cumsum(begins) - 1
 
 
-def _source_ids(run: Run, log: _EventLog, lines: Lines, first: Integers, order_ids: Sequence[str]) -> list[str]:
-    names, fill_ids = _agent_names(run), _fill_ids(log, order_ids)
-    sources = []
-    for kind, cause in zip(lines.kind[first].tolist(), lines.cause[first].tolist(), strict=True):
-        if kind == postings.START:
-            sources.append(ids.start_source(agent=names[cause], at_ms=int(run.ticks[0])))
-        elif kind == postings.FUNDING:
-            agent, symbol, at = log.funding[cause, [events.ACCOUNT, events.SYMBOL, events.AT]].tolist()
-            sources.append(ids.funding_source(agent=names[agent], symbol=run.symbols[symbol], at_ms=at))
-        else:
-            sources.append(fill_ids[cause])
-    return sources
+def _source_ids(run: Run, log: _EventLog, lines: Lines, first: Integers, fill_ids: Sequence[str]) -> list[str]:
+    """Return what caused each posting: START the agent's beginning, FUNDING a settlement, all others a fill."""
+    names, symbols = _agent_names(run), run.symbols
+    settled = log.funding[:, [events.ACCOUNT, events.SYMBOL, events.AT]].tolist()
+    funded = [ids.funding_source(agent=names[agent], symbol=symbols[symbol], at_ms=at) for agent, symbol, at in settled]
+    started = [ids.start_source(agent=name, at_ms=int(run.ticks[0])) for name in names]
+    causes: dict[int, Sequence[str]] = {postings.START: started, postings.FUNDING: funded}
+    kinds, rows = lines.kind[first].tolist(), lines.cause[first].tolist()
+    return [causes.get(kind, fill_ids)[row] for kind, row in zip(kinds, rows, strict=True)]
 
 
 def _decisions(run: Run) -> Table:

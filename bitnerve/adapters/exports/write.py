@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ import pyarrow.parquet as pq
 
 from bitnerve.adapters.exports.tables import to_arrow
 from bitnerve.domain.errors import Refusal
-from bitnerve.domain.ledger.tables import TABLES, TEXT, Books
+from bitnerve.domain.ledger.tables import TABLES, TEXT, Books, Table, row_count, rows_of
 
 SEASON_FILE = "season.json"
 LEADERBOARD_FILE = "leaderboard.json"
+_GROUP_ROWS = 250_000
+_FEW_WORDS = 5_000
 
 
 class FolderNotEmpty(Refusal):
@@ -61,9 +65,11 @@ def write_books(*, books: Books, folder: Path, report: Callable[[str], None] = l
         _make_parents(folder, made)
         drafted = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         made.append(drafted)
-        for name in TABLES:
-            _write_table(drafted / f"{name}.parquet", name, books)
-            report(f"{name}.parquet")
+        # Two at a time, the largest first: pyarrow works without the interpreter.
+        with ThreadPoolExecutor(max_workers=2) as writing:
+            largest_first = sorted(TABLES, key=lambda name: -row_count(books.tables[name]))
+            for name in writing.map(partial(_write_table, drafted, books), largest_first):
+                report(f"{name}.parquet")
         for file_name, document in ((LEADERBOARD_FILE, books.leaderboard), (SEASON_FILE, books.season)):
             _write_document(drafted / file_name, document)
             report(file_name)
@@ -99,16 +105,31 @@ def _make_readable(drafted: Path) -> None:
     drafted.chmod(0o777 & ~mask)
 
 
-def _write_table(path: Path, name: str, books: Books) -> None:
-    table = to_arrow(name, books.tables[name])
-    pq.write_table(
-        table,
-        path,
+def _write_table(folder: Path, books: Books, name: str) -> str:
+    """Write one table and return its name."""
+    table = books.tables[name]
+    parts = list(_parts(table))
+    first = to_arrow(name, parts[0])
+    with pq.ParquetWriter(
+        folder / f"{name}.parquet",
+        first.schema,
         compression="zstd",
         compression_level=1,
         use_dictionary=[field.name for field in TABLES[name] if field.kind == TEXT],
         store_schema=False,
-    )
+    ) as writer:
+        writer.write_table(first, row_group_size=max(1, len(first)))
+        for part in parts[1:]:
+            writer.write_table(to_arrow(name, part), row_group_size=_GROUP_ROWS)
+    return name
+
+
+def _parts(table: Table) -> Iterator[Table]:
+    """Yield a table in groups of rows, to need little memory; one with many words whole, for they repeat a group."""
+    rows = row_count(table)
+    step = _GROUP_ROWS if all(len(column.words) <= _FEW_WORDS for column in table.values()) else max(1, rows)
+    for start in range(0, max(1, rows), step):
+        yield rows_of(table, start, start + step)
 
 
 def _write_document(path: Path, document: Mapping[str, Any]) -> None:

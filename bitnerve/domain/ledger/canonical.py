@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from bitnerve.domain.units import SCALE
 CHUNK_ROWS = 32_768
 _WIDTH_MAX = 48
 """Bytes of the longest cell that is no text: 128 bits in decimal, a sign, a point and a comma."""
-_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _SQUARE = SCALE * SCALE
+_FITS = 9e18
+"""A product below this, found in floats, stays below 2⁶³ for certain."""
 
 _COMMA, _MINUS, _POINT, _ZERO, _QUOTE = (ord(character) for character in ',-.0"')
+_PAIRS = np.frombuffer("".join(f"{pair:02d}" for pair in range(100)).encode(), dtype=np.uint8)
 _NULL, _TRUE, _FALSE = range(3)
 _CONSTANTS = ("null", "true", "false")
 
@@ -35,18 +38,24 @@ _CONSTANTS = ("null", "true", "false")
 def books_sha256(tables: Mapping[str, Table]) -> str:
     """Return the sha256 of the books as hex."""
     digest = hashlib.sha256()
-    for name in HASHED:
-        for piece in table_bytes(tables[name]):
-            digest.update(piece)
+    # Neither spelling nor hashing needs the interpreter, so one piece is hashed while the next is spelled.
+    with ThreadPoolExecutor(max_workers=1) as hashing:
+        pending = hashing.submit(digest.update, b"")
+        for name in HASHED:
+            for piece in table_bytes(tables[name]):
+                pending.result()
+                pending = hashing.submit(digest.update, piece)
+        pending.result()
     return digest.hexdigest()
 
 
 def table_bytes(table: Table) -> Iterator[memoryview]:
-    """Yield the canonical bytes of a table piece by piece; a piece is overwritten by the next."""
+    """Yield the canonical bytes of a table piece by piece; a piece is overwritten by the next but one."""
     columns, rows = list(table.values()), row_count(table)
     offsets, first_word, blob, longest = _spell([column.words for column in columns])
     chunk = min(CHUNK_ROWS, rows)
-    buffer = np.zeros(chunk * (longest + _WIDTH_MAX * len(columns) + 3), dtype=np.uint8)
+    size = chunk * (longest + _WIDTH_MAX * len(columns) + 3)
+    buffers = np.empty(size, dtype=np.uint8), np.empty(size, dtype=np.uint8)
     kinds = integers([column.kind for column in columns])
     values, steps, present = (zeros(len(columns), chunk) for _ in range(3))
     for start in range(0, rows, CHUNK_ROWS):
@@ -56,21 +65,32 @@ def table_bytes(table: Table) -> Iterator[memoryview]:
             values[number, :count] = integers(column.values[part])
             steps[number, :count] = 1 if column.step is None else integers(column.step[part])
             present[number, :count] = 1 if column.present is None else integers(column.present[part])
+        buffer = buffers[start // CHUNK_ROWS % 2]
         used = write_rows(kinds, first_word, values, steps, present, offsets, blob, count, buffer)
         yield buffer[:used].data
 
 
 def _spell(words: list[Any]) -> tuple[Any, Any, npt.NDArray[np.uint8], int]:
     """Return all words as JSON in one array of bytes: offsets, each column's first word, the bytes, the longest row."""
-    spelled = [word.encode() for word in _CONSTANTS]
-    first, longest = [], 0
+    spelled, first, longest = list(_CONSTANTS), [], 0
     for column in words:
         first.append(len(spelled))
-        spelled.extend([_ENCODE(word).encode() for word in column])
-        longest += max(map(len, spelled[first[-1] :]), default=0)
+        spelled.extend(_spell_words(column))
+        longest += 4 * max(map(len, spelled[first[-1] :]), default=0)
+    text = "".join(spelled)
+    lengths = map(len, spelled) if text.isascii() else (len(word.encode()) for word in spelled)
     offsets = np.zeros(len(spelled) + 1, dtype=np.int64)
-    np.cumsum([len(word) for word in spelled], out=offsets[1:])
-    return integers(offsets), integers(first), np.frombuffer(b"".join(spelled), dtype=np.uint8), longest
+    np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(spelled)), out=offsets[1:])
+    return integers(offsets), integers(first), np.frombuffer(text.encode(), dtype=np.uint8), longest
+
+
+def _spell_words(words: Sequence[str]) -> list[str]:
+    """Return the words as JSON strings, all spelled at once."""
+    if not words:
+        return []
+    # No spelled word contains `","`: a quote inside a word stands after a backslash.
+    inside = json.dumps(list(words), ensure_ascii=False, separators=(",", ":"))[2:-2]
+    return [f'"{word}"' for word in inside.split('","')]
 
 
 @kernel
@@ -118,11 +138,17 @@ def write_word(out: Any, at: int, offsets: Any, blob: Any, word: int) -> int:
 
 @inner
 def write_digits(out: Any, at: int, number: int, width: int) -> int:
-    """Write a number that is not below zero with exactly `width` digits."""
-    for place in range(width - 1, -1, -1):
-        tenth = number // 10
-        out[at + place] = _ZERO + number - tenth * 10
-        number = tenth
+    """Write a number that is not below zero with exactly `width` digits, two at a time."""
+    place = at + width
+    while place - at >= 2:
+        rest = number // 100
+        pair = 2 * (number - rest * 100)
+        out[place - 2] = _PAIRS[pair]
+        out[place - 1] = _PAIRS[pair + 1]
+        number = rest
+        place -= 2
+    if place > at:
+        out[at] = _ZERO + number
     return at + width
 
 
@@ -133,10 +159,11 @@ def write_integer(out: Any, at: int, number: int) -> int:
         at += 1
         number = -number
     width = 1
-    rest = number // 10
-    while rest > 0:
+    bound = 10
+    while width < 19 and number >= bound:
         width += 1
-        rest = rest // 10
+        # The product past the last place would wrap, and is not looked at.
+        bound = bound * 10 if width < 19 else bound
     return write_digits(out, at, number, width)
 
 
@@ -147,7 +174,8 @@ def write_decimal(out: Any, at: int, value: int, step: int) -> int:
         out[at] = _MINUS
         at += 1
         value = -value
-    if step == 1:
+    if float(value) * float(step) < _FITS:
+        value = value * step
         whole = value // SCALE
         at = write_integer(out, at, whole)
         return write_fraction(out, at, value - whole * SCALE)

@@ -7,11 +7,15 @@ order's of 32 characters (rule O2).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 
 from bitnerve.domain.timeframe import instant_text
 
 LENGTH = 32
+
+# Many accounts settle at the same instant.
+_instant_text = lru_cache(maxsize=4096)(instant_text)
 
 
 def order_ids(*, seed: int, keys: Iterable[tuple[str, int, int]]) -> list[str]:
@@ -31,12 +35,12 @@ def fill_id(order_id: str, number: int) -> str:
 
 def start_source(*, agent: str, at_ms: int) -> str:
     """Return what an account's first posting names as its source."""
-    return f"{agent}/{instant_text(at_ms)}"
+    return f"{agent}/{_instant_text(at_ms)}"
 
 
 def funding_source(*, agent: str, symbol: str, at_ms: int) -> str:
     """Return what a posting of funding names as its source."""
-    return f"{agent}/{symbol}/{instant_text(at_ms)}"
+    return f"{agent}/{symbol}/{_instant_text(at_ms)}"
 
 
 def _digest(text: str) -> str:

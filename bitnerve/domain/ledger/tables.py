@@ -6,7 +6,7 @@ A table is an ordered mapping from the names of its columns to the columns, in t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -205,3 +205,17 @@ def quantities(lots: npt.ArrayLike, step: npt.ArrayLike) -> Column:
 def row_count(table: Table) -> int:
     """Return the number of rows."""
     return len(next(iter(table.values())))
+
+
+def rows_of(table: Table, start: int, until: int) -> Table:
+    """Return rows [start, until) of a table, as views."""
+    part = slice(start, until)
+    return {
+        name: replace(
+            column,
+            values=column.values[part],
+            step=None if column.step is None else column.step[part],
+            present=None if column.present is None else column.present[part],
+        )
+        for name, column in table.items()
+    }

@@ -117,10 +117,10 @@ def test_a_closed_folder_is_refused(books, tmp_path):
 def test_whatever_happens_nothing_half_written_stays(books, tmp_path, monkeypatch, error, raised, target):
     write = writing._write_table
 
-    def fail_late(path, name, books):
+    def fail_late(folder, books, name):
         if name == "equity":
             raise error
-        write(path, name, books)
+        return write(folder, books, name)
 
     monkeypatch.setattr(writing, "_write_table", fail_late)
     with pytest.raises(raised):
