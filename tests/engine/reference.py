@@ -112,7 +112,8 @@ class Reference:
     def _reservation(self, o, opening, marks):
         notional = self._order_notional(o, opening, marks) if opening else Fraction(0)
         taker = self.instruments[o["symbol"]]["taker"]
-        return ceil(notional / self.leverage[o["symbol"]]) + ceil(notional * taker / ONE)
+        fee = ceil(Fraction(ceil(notional) * taker, ONE))  # READING: of a notional in whole units, up
+        return ceil(notional / self.leverage[o["symbol"]]) + max(0, fee)
 
     # Orders and their acceptance
 
@@ -197,10 +198,11 @@ class Reference:
     def _margin_refusal(self, o, marks, changed):
         s = o["symbol"]
         openings = list(self._openings(s))  # READING: for the tier too only what orders may open
-        total = self._notional(s, self.book[s][0], marks[s])
-        total += sum(self._order_notional(x, n, marks) for x, n in openings)
-        if self.leverage[s] > self._tier(s, total)[3]:  # READING: tested for every opening order
-            return "MAX_LEVERAGE"
+        total = ceil(self._notional(s, self.book[s][0], marks[s]))  # READING: each in whole units, up
+        total += sum(ceil(self._order_notional(x, n, marks)) for x, n in openings)
+        until, _, _, leverage_max = self._tier(s, total)  # READING: tested for every opening order
+        if self.leverage[s] > leverage_max or (until is not None and total > until):
+            return "MAX_LEVERAGE"  # READING: above the bound of the last tier no leverage is allowed
         free = self.available(marks, without=o)
         if changed and free < 0:  # READING: the margin posted for an isolated position stays as it is
             return "LEVERAGE_MARGIN"
@@ -216,7 +218,8 @@ class Reference:
         depth = bar["quote_volume"]
         if depth is None:
             depth = floor(self._notional(s, bar["volume"], bar["close"]))
-        square = ceil(self.rules["impact_rate"] ** 2 * self._notional(s, size, base) / max(1, depth))
+        notional = ceil(self._notional(s, size, base))  # READING: in whole units, up
+        square = ceil(Fraction(self.rules["impact_rate"] ** 2 * notional, max(1, depth)))
         impact = isqrt(square - 1) + 1 if square else 0
         rate = self.rules["half_spread_rate"] + impact
         ticks = Fraction(base * (ONE + o["sign"] * rate), ONE * tick)
@@ -319,7 +322,7 @@ class Reference:
         if held and held * after <= 0:  # flat; READING: a flip passes through flat
             self._end(x for x in self._resting(s) if x["reduce_only"])
         if not o["reduce_only"] and after * sign > 0:
-            self._protect(o, price)
+            self._protect(o, price, size if held * sign >= 0 else abs(after))
         self._insure(shortfall)
         if not self._members(None):
             self._insure(-self._free())
@@ -330,8 +333,8 @@ class Reference:
             self.insurance -= amount
             self.log.append(("SHORTFALL", amount))
 
-    def _protect(self, entry, price):
-        """Stop, target and trailing stop of one entry, for all it has filled so far."""
+    def _protect(self, entry, price, opened):
+        """Stop, target and trailing stop of one entry, for all that its fills have opened."""
         family = [x for x in self._resting(entry["symbol"]) if x["parent"] == entry["id"]]
         if not family:
             common = {"symbol": entry["symbol"], "side": "SELL" if entry["sign"] > 0 else "BUY"}
@@ -344,7 +347,7 @@ class Reference:
                 trailing["trigger_price"] = self._trailing_level(trailing, price, entry["trailing_rate"])
                 family.append(trailing)
         for o in family:
-            o["quantity"] = entry["filled"]
+            o["quantity"] += opened  # READING: what a flip closes is not the entry's to protect
             if self.inside and o["type"] not in STOPS:  # READING: also a target that an earlier slice brought
                 o["asleep"] = True
 
@@ -482,8 +485,8 @@ class Reference:
             if o["type"] == "LIMIT":
                 level = o["limit_price"]
                 passed = o["sign"] * (level - start) >= 0
-                happens = o["sign"] * (level - end) > 0 and self._cap_left(s) > 0  # through, not touched
-                rank = 4 if o["reduce_only"] else 5  # READING: reduce-only limits come between
+                happens = o["sign"] * (level - end) > 0  # through, not touched; READING: cap or no cap
+                rank = 3 if o["reduce_only"] else 5  # READING: like targets, by acceptance
             elif o["type"] in TRIGGERS and not o["triggered"]:
                 level, passed = o["trigger_price"], self._reached(o, start)
                 happens = passed or self._reached(o, end)
