@@ -104,6 +104,9 @@ def trail(exchange: Exchange, a: int) -> None:
         order = exchange.orders[exchange.working[a, k]]
         if order[orders.TYPE] != orders.TRAILING_STOP or order[orders.STATUS] != orders.WORKING:
             continue
+        # Once fired, an opening one works on like a market order, and reserves at the level that it fired at.
+        if order[orders.TRIGGERED] == 1:
+            continue
         symbol = order[orders.SYMBOL]
         side = order[orders.SIDE]
         level = trailing_level(

@@ -143,7 +143,10 @@ def is_reached(price: int, level: int, falling: bool) -> bool:
 def alert(position: Any, order: Any, has_mark: bool) -> None:
     """Widen a position's alert range so that a bar which could meet this order is noticed."""
     kind = order[TYPE]
-    if order[TRIGGERED] == 1 or kind == MARKET or (is_trigger(kind) and order[TRIGGER_BY] == MARK and has_mark):
+    # These have their turn in the next bar with volume, wherever it trades.
+    soon = kind == MARKET or order[TRIGGERED] == 1
+    soon = soon or (kind == LIMIT and (order[TIME_IN_FORCE] == IOC or order[TIME_IN_FORCE] == FOK))
+    if soon or (is_trigger(kind) and order[TRIGGER_BY] == MARK and has_mark):
         position[positions.ALERT_LOW] = ALWAYS
         return
     level = order[LIMIT_PRICE] if kind == LIMIT else order[TRIGGER_PRICE]
