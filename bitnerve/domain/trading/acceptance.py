@@ -11,7 +11,7 @@ from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.trading.fills import add_order, end_order, trailing_level
-from bitnerve.domain.trading.margin import available, exposure, order_price, tier_of
+from bitnerve.domain.trading.margin import available, exposure, is_plainly_available, order_price, tier_of
 from bitnerve.domain.trading.matching import closable_lots
 from bitnerve.domain.units import MONEY_MAX, PRICE_MAX, SCALE
 
@@ -197,6 +197,8 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
         return orders.MAX_LEVERAGE
     position[positions.LEVERAGE] = leverage
     position[positions.ISOLATED] = order[orders.ISOLATED]
+    if is_plainly_available(exchange, a, -1):
+        return orders.NONE
     code = orders.NONE
     if leverage != old_leverage and available(exchange, a, row) < 0:
         code = orders.LEVERAGE_MARGIN

@@ -25,7 +25,9 @@ WORKING_COUNT = 4
 TICK = 5
 ORDINAL = 6
 """The next order number since that tick."""
-COLUMNS = 7
+BANDED = 7
+"""1 while the bands among the account's alerts hold."""
+COLUMNS = 8
 
 EVENT_COLUMNS = 16
 
@@ -40,11 +42,21 @@ TARGET_LAST = 2
 TARGET_MARK = 5
 LIVE = 8
 """1 where the symbol trades in this bar."""
-INVOLVED = 9
-"""A list: its length in column 0, then the symbols that the account has to do with."""
-AGAINST = 10
+LOUD = 9
+"""1 where the bar could meet an order of the account."""
+WALKS = 10
+"""1 where the price is walked through the bar; the others matter to nobody and stay where they were."""
+WALKERS = 11
+"""A list: its length in column 0, then the symbols that walk."""
+AGAINST = 12
 """Two rows: closing quantity already claimed by buys and by sells."""
-PRICE_ROWS = 12
+STEPS = 14
+"""Two lists of numerators and denominators, the length in column 0: the λ of the segment's events so far."""
+STATE = 16
+"""Column 0: whether the account is known to be safe, whatever the prices of the bar may do."""
+PRICE_ROWS = 17
+
+UNKNOWN, SAFE, UNSAFE = range(3)
 
 
 class Rules(NamedTuple):
@@ -72,8 +84,12 @@ class Exchange(NamedTuple):
     """[account, column]"""
     positions: Integers
     """[account, symbol, column]"""
+    alerts: Integers
+    """[account, row, symbol]: price ranges within which nothing can happen."""
     working: Integers
     """[account, n]: rows of resting orders, in order of acceptance."""
+    agenda: Integers
+    """Rows of the orders that the bar in play could meet, the length in column 0; scratch, no state."""
     orders: Integers
     """[row, column]"""
     events: Integers
@@ -94,7 +110,9 @@ def open_exchange(
         has_mark=has_mark,
         accounts=zeros(account_count, COLUMNS),
         positions=zeros(account_count, symbol_count, positions.COLUMNS),
+        alerts=zeros(account_count, positions.ALERT_ROWS, symbol_count),
         working=zeros(account_count, 16),
+        agenda=zeros(17),
         orders=zeros(64, orders.COLUMNS),
         events=zeros(64, EVENT_COLUMNS),
         cursors=zeros(2),
@@ -104,8 +122,10 @@ def open_exchange(
     # Number 0 is the posting that starts the account.
     exchange.accounts[:, SEQUENCE] = 1
     exchange.positions[:, :, positions.LEVERAGE] = 1
-    exchange.positions[:, :, positions.ALERT_LOW] = positions.NO_ALERT_LOW
-    exchange.positions[:, :, positions.ALERT_HIGH] = positions.NO_ALERT_HIGH
+    for low, high in ((positions.ORDER_LOW, positions.ORDER_HIGH), (positions.BAND_LOW, positions.BAND_HIGH)):
+        exchange.alerts[:, low] = positions.NO_LOW
+        exchange.alerts[:, high] = positions.NO_HIGH
+    exchange.accounts[:, BANDED] = 1
     return exchange
 
 
@@ -132,6 +152,7 @@ def with_room(exchange: Exchange, *, orders: int, events: int, working: int) -> 
         rows[:, : exchange.working.shape[1]] = exchange.working
     return exchange._replace(
         working=rows,
+        agenda=exchange.agenda if rows is exchange.working else zeros(rows.shape[1] + 1),
         orders=grown(exchange.orders, int(cursors[ORDER_COUNT]), orders),
         events=grown(exchange.events, int(cursors[EVENT_COUNT]), events),
     )

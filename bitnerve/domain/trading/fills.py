@@ -42,7 +42,21 @@ def let_work(exchange: Exchange, a: int, row: int) -> None:
     exchange.working[a, count] = row
     exchange.accounts[a, account.WORKING_COUNT] = count + 1
     order = exchange.orders[row]
-    orders.alert(exchange.positions[a, order[orders.SYMBOL]], order, exchange.has_mark)
+    orders.alert(exchange.alerts[a], order, exchange.has_mark)
+
+
+@inner
+def forget_safety(exchange: Exchange, a: int) -> None:
+    """Note that the account has changed, so that what was known about its safety is not known any more."""
+    exchange.prices[account.STATE, 0] = account.UNKNOWN
+    exchange.accounts[a, account.BANDED] = 0
+
+
+@inner
+def put_on_agenda(exchange: Exchange, row: int) -> None:
+    """Add an order to those that the bar in play could meet."""
+    exchange.agenda[0] += 1
+    exchange.agenda[exchange.agenda[0]] = row
 
 
 @inner
@@ -76,6 +90,7 @@ def add_protection(exchange: Exchange, a: int, entry: int, kind: int, lots: int,
         order[orders.REASON] = orders.TRAIL
         order[orders.CALLBACK_RATE] = parent[orders.TRAILING_RATE]
     add_order(exchange, a, row, at)
+    put_on_agenda(exchange, row)
 
 
 @inner
@@ -94,8 +109,8 @@ def protect(exchange: Exchange, a: int, entry: int, opened: int, price: int, ins
     # Inside the bar of its entry the path may have touched the target before: only the stop is alive.
     target_bar = bar + 1 if inside else bar
     attached = False
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        order = exchange.orders[exchange.working[a, k]]
+    for k in range(1, exchange.agenda[0] + 1):
+        order = exchange.orders[exchange.agenda[k]]
         if order[orders.PARENT] == entry and order[orders.STATUS] == orders.WORKING:
             attached = True
             order[orders.QUANTITY] += opened
@@ -119,8 +134,8 @@ def protect(exchange: Exchange, a: int, entry: int, opened: int, price: int, ins
 @inner
 def cancel_where_flat(exchange: Exchange, a: int, symbol: int, at: int) -> None:
     """Cancel the reduce-only orders of a symbol whose position has gone."""
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        row = exchange.working[a, k]
+    for k in range(1, exchange.agenda[0] + 1):
+        row = exchange.agenda[k]
         order = exchange.orders[row]
         if order[orders.SYMBOL] == symbol and order[orders.REDUCE_ONLY] == 1 and order[orders.STATUS] == orders.WORKING:
             end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
@@ -129,8 +144,8 @@ def cancel_where_flat(exchange: Exchange, a: int, symbol: int, at: int) -> None:
 @inner
 def cancel_siblings(exchange: Exchange, a: int, entry: int, at: int) -> None:
     """Cancel the other protections of an entry: one cancels the other."""
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        row = exchange.working[a, k]
+    for k in range(1, exchange.agenda[0] + 1):
+        row = exchange.agenda[k]
         order = exchange.orders[row]
         if order[orders.PARENT] == entry and order[orders.STATUS] == orders.WORKING:
             end_order(exchange, row, orders.CANCELED, orders.SIBLING_FILLED, at)
@@ -141,6 +156,7 @@ def transfer(exchange: Exchange, a: int, kind: int, fill: int, amount: int, at: 
     """Move money between an account and the insurance account, because of a fill."""
     events.write(exchange, kind, a, exchange.events[fill, events.SYMBOL], fill, amount, at)
     exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], amount)
+    forget_safety(exchange, a)
 
 
 @inner
@@ -244,6 +260,7 @@ def fill_order(
     if missing > 0:
         transfer(exchange, a, events.SHORTFALL, number, missing, at)
 
+    forget_safety(exchange, a)
     order[orders.FILLS] += 1
     order[orders.FILLED] += lots
     # What reduces is cut to the position: once that is flat, nothing of the order is left.

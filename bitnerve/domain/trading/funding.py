@@ -8,7 +8,7 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import account, events, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import change_locked
+from bitnerve.domain.trading.fills import change_locked, forget_safety
 from bitnerve.domain.units import SCALE
 
 
@@ -37,5 +37,6 @@ def fund(exchange: Exchange, a: int, symbol: int, mark: int, rate: int, known: b
     event[events.RATE] = rate
     event[events.KNOWN] = 1 if known else 0
     exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], amount)
+    forget_safety(exchange, a)
     if position[positions.ISOLATED] == 1:
         change_locked(exchange, a, symbol, amount)

@@ -215,9 +215,43 @@ def available(exchange: Exchange, a: int, excluded: int) -> int:
 
 
 @inner
+def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
+    """Return True only when `available` is above zero by far: a filter in floats that decides most cases quickly.
+
+    Every term is taken at its worst, orders as if nothing stood against a position, and the result must clear zero
+    by relative 10⁻⁹ of the gross sums, where floats are right to 10⁻¹³; after a no the exact sum decides.
+    """
+    table = exchange.instruments.table
+    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
+    gross = abs(room)
+    for symbol in range(exchange.positions.shape[1]):
+        position = exchange.positions[a, symbol]
+        if position[positions.QUANTITY] == 0 or position[positions.ISOLATED] == 1:
+            continue
+        value = float(position[positions.QUANTITY] * table[symbol, instrument.LOT_NUMERATOR])
+        value *= float(exchange.prices[account.MARK, symbol]) / float(table[symbol, instrument.LOT_DENOMINATOR])
+        cost = float(position[positions.COST])
+        room += value - cost - abs(value) / float(position[positions.LEVERAGE])
+        gross += 2.0 * abs(value) + abs(cost)
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
+            continue
+        symbol = order[orders.SYMBOL]
+        value = float((order[orders.QUANTITY] - order[orders.FILLED]) * table[symbol, instrument.LOT_NUMERATOR])
+        value *= float(order_price(exchange, order)) / float(table[symbol, instrument.LOT_DENOMINATOR])
+        fee_rate = float(max(0, table[symbol, instrument.TAKER_FEE_RATE])) / SCALE
+        room -= value * (1.0 / float(exchange.positions[a, symbol, positions.LEVERAGE]) + fee_rate) + 2.0
+        gross += 2.0 * value
+    return room > gross * 1e-9 + 16.0 + 2.0 * exchange.positions.shape[1]
+
+
+@inner
 def exposure(exchange: Exchange, a: int, symbol: int) -> int:
     """Return |position| at mark + the resting opening orders of a symbol, in money units: what its tier is taken of."""
-    forget_claims(exchange, a)
+    exchange.prices[account.AGAINST, symbol] = 0
+    exchange.prices[account.AGAINST + 1, symbol] = 0
     held = abs(exchange.positions[a, symbol, positions.QUANTITY])
     total = notional(exchange.instruments, symbol, held, exchange.prices[account.MARK, symbol], UP)
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):

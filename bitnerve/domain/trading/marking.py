@@ -115,4 +115,4 @@ def trail(exchange: Exchange, a: int) -> None:
         better = max(order[orders.TRIGGER_PRICE], level) if side < 0 else min(order[orders.TRIGGER_PRICE], level)
         if better != order[orders.TRIGGER_PRICE]:
             order[orders.TRIGGER_PRICE] = better
-            orders.alert(exchange.positions[a, symbol], order, exchange.has_mark)
+            orders.alert(exchange.alerts[a], order, exchange.has_mark)

@@ -9,7 +9,7 @@ from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
 from bitnerve.domain.trading.fills import end_order, fill_order, move_position, settle_margin
-from bitnerve.domain.trading.margin import available
+from bitnerve.domain.trading.margin import available, is_plainly_available
 from bitnerve.domain.units import rate_floor
 
 
@@ -46,7 +46,7 @@ def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, m
     margin = position[positions.MARGIN]
     _, _, _, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
     exchange.accounts[a, account.CASH] += missing
-    enough = available(exchange, a, row) >= 0
+    enough = is_plainly_available(exchange, a, row) or available(exchange, a, row) >= 0
     exchange.accounts[a, account.CASH] = cash
     exchange.accounts[a, account.LOCKED] = locked
     exchange.accounts[a, account.CROSS_COUNT] = cross

@@ -140,18 +140,18 @@ def is_reached(price: int, level: int, falling: bool) -> bool:
 
 
 @inner
-def alert(position: Any, order: Any, has_mark: bool) -> None:
-    """Widen a position's alert range so that a bar which could meet this order is noticed."""
+def alert(alerts: Any, order: Any, has_mark: bool) -> None:
+    """Set an account's alerts so that a bar which could meet this order is noticed."""
+    symbol = order[SYMBOL]
     kind = order[TYPE]
-    # These have their turn in the next bar with volume, wherever it trades.
-    soon = kind == MARKET or order[TRIGGERED] == 1
-    soon = soon or (kind == LIMIT and (order[TIME_IN_FORCE] == IOC or order[TIME_IN_FORCE] == FOK))
-    if soon or (is_trigger(kind) and order[TRIGGER_BY] == MARK and has_mark):
-        position[positions.ALERT_LOW] = ALWAYS
+    hasty = kind == LIMIT and order[TIME_IN_FORCE] in (IOC, FOK)
+    by_mark = has_mark and is_trigger(kind) and order[TRIGGER_BY] == MARK
+    if kind == MARKET or order[TRIGGERED] == 1 or hasty or by_mark:
+        alerts[positions.ORDER_LOW, symbol] = ALWAYS
         return
     level = order[LIMIT_PRICE] if kind == LIMIT else order[TRIGGER_PRICE]
     falling = order[SIDE] > 0 if kind == LIMIT else fires_falling(kind, order[SIDE])
     if falling:
-        position[positions.ALERT_LOW] = max(position[positions.ALERT_LOW], level)
+        alerts[positions.ORDER_LOW, symbol] = max(alerts[positions.ORDER_LOW, symbol], level)
     else:
-        position[positions.ALERT_HIGH] = min(position[positions.ALERT_HIGH], level)
+        alerts[positions.ORDER_HIGH, symbol] = min(alerts[positions.ORDER_HIGH, symbol], level)

@@ -13,13 +13,14 @@ from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_divide, wide_less
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import end_order
+from bitnerve.domain.trading.fills import end_order, put_on_agenda
 from bitnerve.domain.trading.liquidation import (
     CROSS,
     has_unit,
     is_safe,
     liquidate,
     liquidate_breached,
+    set_bands,
     unit_fine,
 )
 from bitnerve.domain.trading.margin import FINE
@@ -38,70 +39,108 @@ def mark_rows(exchange: Exchange) -> int:
 
 
 @inner
+def is_loud(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) -> bool:
+    """Return whether a bar could meet an order of the account in a symbol."""
+    return bars[bar, VOLUME, symbol] > 0 and (
+        bars[bar, LOW, symbol] <= exchange.alerts[a, positions.ORDER_LOW, symbol]
+        or bars[bar, HIGH, symbol] >= exchange.alerts[a, positions.ORDER_HIGH, symbol]
+    )
+
+
+@inner
+def any_reached(low: Any, high: Any, floor: Any, ceiling: Any) -> bool:
+    """Return whether a price range, [symbol], reaches its floor or its ceiling anywhere; made for vector units."""
+    reached = False
+    for symbol in range(floor.shape[0]):
+        reached |= (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol])
+    return reached
+
+
+@inner
+def keeps_to_bands(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
+    """Return whether all marks of a bar stay within the bands in which no breach is possible."""
+    marks = mark_rows(exchange)
+    alerts = exchange.alerts[a]
+    return exchange.accounts[a, account.BANDED] == 1 and not any_reached(
+        bars[bar, marks + LOW], bars[bar, marks + HIGH], alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
+    )
+
+
+@inner
+def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
+    """Return whether no breach is possible in the bar; found out once after every change of the account."""
+    state = exchange.prices[account.STATE, 0]
+    if state == account.UNKNOWN:
+        marks = mark_rows(exchange)
+        safe = keeps_to_bands(exchange, bars, a, bar) or is_safe(
+            exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]
+        )
+        state = account.SAFE if safe else account.UNSAFE
+        exchange.prices[account.STATE, 0] = state
+    return state == account.SAFE
+
+
+@inner
 def is_quiet(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return True when nothing at all can happen to the account in this bar: the common case, decided quickly."""
-    holds = False
-    low = bars[bar, LOW]
-    high = bars[bar, HIGH]
-    volume = bars[bar, VOLUME]
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        noticed = low[symbol] <= position[positions.ALERT_LOW] or high[symbol] >= position[positions.ALERT_HIGH]
-        if noticed and volume[symbol] > 0:
-            return False
-        holds = holds or position[positions.QUANTITY] != 0
-    marks = mark_rows(exchange)
-    return not holds or is_safe(exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH])
+    alerts = exchange.alerts[a]
+    if any_reached(bars[bar, LOW], bars[bar, HIGH], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH]):
+        return False
+    if keeps_to_bands(exchange, bars, a, bar):
+        return True
+    if knows_safe(exchange, bars, a, bar):
+        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
+        return True
+    return False
 
 
 @inner
 def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
-    """Play one bar, which opens at `at`, for one account: section 3 of the rules from the open to the close."""
+    """Play one bar, which opens at `at`, for one account: section 3 of the rules from the open to the close.
+
+    Only the symbols walk whose prices can matter: those whose orders the bar could meet, and all with a position
+    when a breach or an opening inside the bar is possible.
+    """
+    exchange.prices[account.STATE, 0] = account.UNKNOWN
     if is_quiet(exchange, bars, a, bar):
         return
     begin_bar(exchange, bars, a, bar)
     play_open(exchange, bars, a, bar, at)
-    choose_path(exchange, bars, a, bar)
+    choose_walkers(exchange, bars, a, bar)
     depths = bars[bar, QUOTE_VOLUME]
     for segment in range(3):
         play_segment(exchange, bars, a, segment, depths, bar, at)
     end_bar(exchange, a)
+    if exchange.accounts[a, account.BANDED] == 0:
+        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
 
 
 @inner
 def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
-    """Stand at the opens, with an unused volume cap, and list the symbols that this account has to do with."""
+    """Stand at the opens, with an unused volume cap, and put the orders that the bar could meet on the agenda."""
     marks = mark_rows(exchange)
-    count = 0
     for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
         exchange.prices[account.LAST, symbol] = bars[bar, OPEN, symbol]
         exchange.prices[account.MARK, symbol] = bars[bar, marks + OPEN, symbol]
         exchange.prices[account.LIVE, symbol] = 1 if bars[bar, VOLUME, symbol] > 0 else 0
-        position[positions.CAP_USED] = 0
-        if (
-            position[positions.QUANTITY] != 0
-            or position[positions.ALERT_LOW] != positions.NO_ALERT_LOW
-            or position[positions.ALERT_HIGH] != positions.NO_ALERT_HIGH
-        ):
-            count += 1
-            exchange.prices[account.INVOLVED, count] = symbol
-    exchange.prices[account.INVOLVED, 0] = count
+        exchange.prices[account.LOUD, symbol] = 0
+        if is_loud(exchange, bars, a, bar, symbol):
+            exchange.prices[account.LOUD, symbol] = 1
+            exchange.positions[a, symbol, positions.CAP_USED] = 0
+    exchange.agenda[0] = 0
+    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        if exchange.prices[account.LOUD, exchange.orders[row, orders.SYMBOL]] == 1:
+            put_on_agenda(exchange, row)
 
 
 @inner
 def end_bar(exchange: Exchange, a: int) -> None:
     """Drop ended orders from the working list and set the alerts of what is left."""
-    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
-        position = exchange.positions[a, exchange.prices[account.INVOLVED, i]]
-        position[positions.ALERT_LOW] = positions.NO_ALERT_LOW
-        position[positions.ALERT_HIGH] = positions.NO_ALERT_HIGH
-    compact(exchange, a)
-
-
-@inner
-def compact(exchange: Exchange, a: int) -> None:
-    """Keep only the orders that still work, in their order, and widen the alerts to meet them."""
+    for symbol in range(exchange.positions.shape[1]):
+        if exchange.prices[account.LOUD, symbol] == 1:
+            exchange.alerts[a, positions.ORDER_LOW, symbol] = positions.NO_LOW
+            exchange.alerts[a, positions.ORDER_HIGH, symbol] = positions.NO_HIGH
     kept = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
@@ -109,7 +148,9 @@ def compact(exchange: Exchange, a: int) -> None:
         if order[orders.STATUS] == orders.WORKING:
             exchange.working[a, kept] = row
             kept += 1
-            orders.alert(exchange.positions[a, order[orders.SYMBOL]], order, exchange.has_mark)
+            symbol = order[orders.SYMBOL]
+            if exchange.prices[account.LOUD, symbol] == 1:
+                orders.alert(exchange.alerts[a], order, exchange.has_mark)
     exchange.accounts[a, account.WORKING_COUNT] = kept
 
 
@@ -201,10 +242,10 @@ def waits(order: Any) -> bool:
 @inner
 def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
     """Play the open: reduce-only orders, the liquidation test, opening orders, protection born past its level."""
-    resting = exchange.accounts[a, account.WORKING_COUNT]
+    resting = exchange.agenda[0]
     for stage in range(3):
-        for k in range(resting):
-            row = exchange.working[a, k]
+        for k in range(1, resting + 1):
+            row = exchange.agenda[k]
             order = exchange.orders[row]
             if order[orders.REDUCE_ONLY] == 0 or not is_up(exchange, order, bar):
                 continue
@@ -213,9 +254,10 @@ def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
                     take_turn_at_open(exchange, bars, a, row, bar, at)
             elif stage == (1 if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET else 0) and is_passed(exchange, order):
                 fire(exchange, bars, a, row, False, bar, at)
-    liquidate_breached(exchange, a, bars[bar, QUOTE_VOLUME], exchange.rules.half_spread_rate, bar, at)
-    for k in range(resting):
-        row = exchange.working[a, k]
+    if not knows_safe(exchange, bars, a, bar):
+        liquidate_breached(exchange, a, bars[bar, QUOTE_VOLUME], exchange.rules.half_spread_rate, bar, at)
+    for k in range(1, resting + 1):
+        row = exchange.agenda[k]
         order = exchange.orders[row]
         if order[orders.REDUCE_ONLY] == 1 or not is_up(exchange, order, bar):
             continue
@@ -224,8 +266,8 @@ def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
         elif is_passed(exchange, order):
             fire(exchange, bars, a, row, False, bar, at)
     for stage in range(2):
-        for k in range(resting, exchange.accounts[a, account.WORKING_COUNT]):
-            row = exchange.working[a, k]
+        for k in range(resting + 1, exchange.agenda[0] + 1):
+            row = exchange.agenda[k]
             order = exchange.orders[row]
             is_target = order[orders.TYPE] == orders.TAKE_PROFIT_MARKET
             if is_up(exchange, order, bar) and is_target == (stage == 1) and is_passed(exchange, order):
@@ -238,8 +280,8 @@ def rises_first(exchange: Exchange, a: int, symbol: int) -> bool:
     quantity = exchange.positions[a, symbol, positions.QUANTITY]
     if quantity != 0:
         return quantity < 0
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        order = exchange.orders[exchange.working[a, k]]
+    for k in range(1, exchange.agenda[0] + 1):
+        order = exchange.orders[exchange.agenda[k]]
         if (
             order[orders.SYMBOL] == symbol
             and order[orders.STATUS] == orders.WORKING
@@ -253,23 +295,64 @@ def rises_first(exchange: Exchange, a: int, symbol: int) -> bool:
 
 
 @inner
-def choose_path(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
-    """Fix the checkpoints of every involved symbol; the choice stays for the bar."""
+def choose_path(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) -> None:
+    """Fix the checkpoints of a symbol and let it walk; the choice stays for the bar."""
     marks = mark_rows(exchange)
-    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
-        symbol = exchange.prices[account.INVOLVED, i]
-        # A symbol that stands still has one price: its row of the bars is flat.
-        upward = rises_first(exchange, a, symbol)
-        exchange.prices[account.TARGET_LAST + 0, symbol] = bars[bar, HIGH, symbol] if upward else bars[bar, LOW, symbol]
-        exchange.prices[account.TARGET_LAST + 1, symbol] = bars[bar, LOW, symbol] if upward else bars[bar, HIGH, symbol]
-        exchange.prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
-        exchange.prices[account.TARGET_MARK + 0, symbol] = (
-            bars[bar, marks + HIGH, symbol] if upward else bars[bar, marks + LOW, symbol]
-        )
-        exchange.prices[account.TARGET_MARK + 1, symbol] = (
-            bars[bar, marks + LOW, symbol] if upward else bars[bar, marks + HIGH, symbol]
-        )
-        exchange.prices[account.TARGET_MARK + 2, symbol] = bars[bar, marks + CLOSE, symbol]
+    prices = exchange.prices
+    prices[account.WALKS, symbol] = 1
+    prices[account.WALKERS, 0] += 1
+    prices[account.WALKERS, prices[account.WALKERS, 0]] = symbol
+    # A symbol that stands still has one price: its row of the bars is flat.
+    upward = rises_first(exchange, a, symbol)
+    first = HIGH if upward else LOW
+    second = LOW if upward else HIGH
+    prices[account.TARGET_LAST, symbol] = bars[bar, first, symbol]
+    prices[account.TARGET_LAST + 1, symbol] = bars[bar, second, symbol]
+    prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
+    prices[account.TARGET_MARK, symbol] = bars[bar, marks + first, symbol]
+    prices[account.TARGET_MARK + 1, symbol] = bars[bar, marks + second, symbol]
+    prices[account.TARGET_MARK + 2, symbol] = bars[bar, marks + CLOSE, symbol]
+
+
+@inner
+def may_open_inside(exchange: Exchange) -> bool:
+    """Return whether an order on the agenda could open a position inside the bar, at prices that must be known."""
+    for k in range(1, exchange.agenda[0] + 1):
+        order = exchange.orders[exchange.agenda[k]]
+        if (
+            order[orders.REDUCE_ONLY] == 0
+            and order[orders.STATUS] == orders.WORKING
+            and (order[orders.TYPE] == orders.LIMIT or waits(order))
+        ):
+            return True
+    return False
+
+
+@inner
+def choose_walkers(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
+    """Let the symbols walk whose prices can matter inside the bar."""
+    all_walk = not knows_safe(exchange, bars, a, bar) or may_open_inside(exchange)
+    exchange.prices[account.WALKERS, 0] = 0
+    for symbol in range(exchange.positions.shape[1]):
+        exchange.prices[account.WALKS, symbol] = 0
+        held = exchange.positions[a, symbol, positions.QUANTITY] != 0
+        if exchange.prices[account.LOUD, symbol] == 1 or (all_walk and held):
+            choose_path(exchange, bars, a, bar, symbol)
+
+
+@inner
+def let_all_walk(exchange: Exchange, bars: Any, a: int, segment: int, bar: int) -> None:
+    """Bring every other symbol with a position to where it would be had it walked from the open on."""
+    prices = exchange.prices
+    for symbol in range(exchange.positions.shape[1]):
+        if prices[account.WALKS, symbol] == 1 or exchange.positions[a, symbol, positions.QUANTITY] == 0:
+            continue
+        choose_path(exchange, bars, a, bar, symbol)
+        if segment > 0:
+            prices[account.LAST, symbol] = prices[account.TARGET_LAST + segment - 1, symbol]
+            prices[account.MARK, symbol] = prices[account.TARGET_MARK + segment - 1, symbol]
+        for step in range(1, prices[account.STEPS, 0] + 1):
+            move_price(exchange, a, segment, symbol, prices[account.STEPS, step], prices[account.STEPS + 1, step])
 
 
 @kernel
@@ -281,22 +364,33 @@ def between(start: int, end: int, numerator: int, denominator: int, is_short: bo
 
 
 @inner
-def move_prices(exchange: Exchange, a: int, segment: int, numerator: int, denominator: int) -> None:
-    """Move every involved symbol to λ of what is left of the segment."""
-    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
-        symbol = exchange.prices[account.INVOLVED, i]
-        is_short = exchange.positions[a, symbol, positions.QUANTITY] < 0
-        target = exchange.prices[account.TARGET_LAST + segment, symbol]
-        exchange.prices[account.LAST, symbol] = between(
-            exchange.prices[account.LAST, symbol], target, numerator, denominator, is_short
-        )
-        if exchange.has_mark:
-            target = exchange.prices[account.TARGET_MARK + segment, symbol]
-            exchange.prices[account.MARK, symbol] = between(
-                exchange.prices[account.MARK, symbol], target, numerator, denominator, is_short
-            )
-        else:
-            exchange.prices[account.MARK, symbol] = exchange.prices[account.LAST, symbol]
+def move_price(exchange: Exchange, a: int, segment: int, symbol: int, numerator: int, denominator: int) -> None:
+    """Move a symbol to λ of what is left of its segment."""
+    prices = exchange.prices
+    is_short = exchange.positions[a, symbol, positions.QUANTITY] < 0
+    target = prices[account.TARGET_LAST + segment, symbol]
+    prices[account.LAST, symbol] = between(prices[account.LAST, symbol], target, numerator, denominator, is_short)
+    if exchange.has_mark:
+        target = prices[account.TARGET_MARK + segment, symbol]
+        prices[account.MARK, symbol] = between(prices[account.MARK, symbol], target, numerator, denominator, is_short)
+    else:
+        prices[account.MARK, symbol] = prices[account.LAST, symbol]
+
+
+@inner
+def move_prices(
+    exchange: Exchange, bars: Any, a: int, segment: int, numerator: int, denominator: int, bar: int
+) -> None:
+    """Move everything that walks to λ of what is left of the segment, and remember the step for who joins later."""
+    prices = exchange.prices
+    if prices[account.STEPS, 0] == prices.shape[1] - 1:
+        let_all_walk(exchange, bars, a, segment, bar)
+        prices[account.STEPS, 0] = 0
+    prices[account.STEPS, 0] += 1
+    prices[account.STEPS, prices[account.STEPS, 0]] = numerator
+    prices[account.STEPS + 1, prices[account.STEPS, 0]] = denominator
+    for i in range(1, prices[account.WALKERS, 0] + 1):
+        move_price(exchange, a, segment, prices[account.WALKERS, i], numerator, denominator)
 
 
 @inner
@@ -351,8 +445,8 @@ def next_order(exchange: Exchange, a: int, segment: int, bar: int) -> tuple[int,
     rank = 0
     numerator = 0
     denominator = 1
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        row = exchange.working[a, k]
+    for k in range(1, exchange.agenda[0] + 1):
+        row = exchange.agenda[k]
         order = exchange.orders[row]
         if not is_up(exchange, order, bar):
             continue
@@ -406,18 +500,20 @@ def next_breach(exchange: Exchange, a: int, segment: int) -> tuple[int, int, int
 @inner
 def play_segment(exchange: Exchange, bars: Any, a: int, segment: int, depths: Any, bar: int, at: int) -> None:
     """Walk from the current prices to the segment's targets, event after event."""
-    marks = mark_rows(exchange)
+    prices = exchange.prices
+    prices[account.STEPS, 0] = 0
     while True:
         row, numerator, denominator = next_order(exchange, a, segment, bar)
-        if not is_safe(exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]):
+        if not knows_safe(exchange, bars, a, bar):
+            let_all_walk(exchange, bars, a, segment, bar)
             unit, n, d, found = next_breach(exchange, a, segment)
             if found and (row < 0 or not wide_less(wide_product(numerator, d), wide_product(n, denominator))):
-                move_prices(exchange, a, segment, n, d)
+                move_prices(exchange, bars, a, segment, n, d, bar)
                 liquidate(exchange, a, unit, depths, exchange.rules.half_spread_rate, bar, at)
                 continue
         if row < 0:
             break
-        move_prices(exchange, a, segment, numerator, denominator)
+        move_prices(exchange, bars, a, segment, numerator, denominator, bar)
         order = exchange.orders[row]
         if order[orders.TYPE] == orders.LIMIT:
             stand_at(exchange, order[orders.SYMBOL], order[orders.LIMIT_PRICE], False)
@@ -427,7 +523,7 @@ def play_segment(exchange: Exchange, bars: Any, a: int, segment: int, depths: An
                 by_mark = order[orders.TRIGGER_BY] == orders.MARK
                 stand_at(exchange, order[orders.SYMBOL], order[orders.TRIGGER_PRICE], by_mark)
             fire(exchange, bars, a, row, True, bar, at)
-    for i in range(1, exchange.prices[account.INVOLVED, 0] + 1):
-        symbol = exchange.prices[account.INVOLVED, i]
-        exchange.prices[account.LAST, symbol] = exchange.prices[account.TARGET_LAST + segment, symbol]
-        exchange.prices[account.MARK, symbol] = exchange.prices[account.TARGET_MARK + segment, symbol]
+    for i in range(1, prices[account.WALKERS, 0] + 1):
+        symbol = prices[account.WALKERS, i]
+        prices[account.LAST, symbol] = prices[account.TARGET_LAST + segment, symbol]
+        prices[account.MARK, symbol] = prices[account.TARGET_MARK + segment, symbol]

@@ -1,6 +1,6 @@
 """What does a position look like, and what does a fill make of it?
 
-A position is a row of eight integers: one cache line. Quantity and cost basis carry the sign of the position.
+A position is a row of integers. Quantity and cost basis carry the sign of the position.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ LEVERAGE = 3
 ISOLATED = 4
 CAP_USED = 5
 """Lots filled in the current bar against the volume cap."""
-ALERT_LOW = 6
-"""A bar whose low stays above this and ..."""
-ALERT_HIGH = 7
-"""... whose high stays below this meets no resting order of the symbol. Stale alerts are too wide, never too narrow."""
-COLUMNS = 8
+COLUMNS = 6
 
-NO_ALERT_LOW = 0
-NO_ALERT_HIGH = INT64_MAX
+# Rows of an account's alerts, [row, symbol]: the ranges within which a bar meets nothing of the account's. They may be
+# too narrow, never too wide; whoever is alerted in vain looks closer and sets them anew.
+ORDER_LOW = 0
+"""A bar whose low stays above this and ..."""
+ORDER_HIGH = 1
+"""... whose high stays below this meets no resting order of the symbol."""
+BAND_LOW = 2
+"""While no mark falls below this, in any symbol, ..."""
+BAND_HIGH = 3
+"""... or rises above this, no breach is possible."""
+ALERT_ROWS = 4
+
+NO_LOW = 0
+NO_HIGH = INT64_MAX
 
 
 @kernel

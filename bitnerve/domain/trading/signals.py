@@ -70,6 +70,14 @@ def act_on(exchange: Exchange, a: int, symbol: int, signal: int, rule: SignalRul
     accept(exchange, a, row, facts, at)
 
 
+@inner
+def stand_at_closes(exchange: Exchange, bars: Any, bar: int) -> None:
+    """Set the prices to what is known at the start of a bar."""
+    for symbol in range(bars.shape[2]):
+        exchange.prices[account.LAST, symbol] = bars[bar - 1, CLOSE, symbol]
+        exchange.prices[account.MARK, symbol] = bars[bar - 1, CLOSE, symbol]
+
+
 @kernel
 def play_signals(
     exchange: Exchange,
@@ -96,12 +104,12 @@ def play_signals(
         if bar > 0:
             exchange.accounts[0, account.TICK] = bar
             exchange.accounts[0, account.ORDINAL] = 0
-            for symbol in range(signals.shape[1]):
-                price = bars[bar - 1, CLOSE, symbol]
-                exchange.prices[account.LAST, symbol] = price
-                exchange.prices[account.MARK, symbol] = price
+            stand = False
             for symbol in range(signals.shape[1]):
                 if signals[bar - 1, symbol] != NOTHING:
+                    if not stand:
+                        stand = True
+                        stand_at_closes(exchange, bars, bar)
                     act_on(exchange, 0, symbol, signals[bar - 1, symbol], rule, facts, at[bar])
         play_bar(exchange, bars, 0, bar, at[bar])
     return until
