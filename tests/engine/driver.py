@@ -167,8 +167,8 @@ class Venue:
 
     def _write(self, bar, column, candle, mark):
         cells = self._bars[bar, :, column]
-        if candle is None:
-            # It stands still at its last close, and so does its mark.
+        if candle is None or candle["volume"] == 0:
+            # It stands still at its last close, and so does its mark; that is how recordings are joined.
             before = self._bars[bar - 1, path.CLOSE, column] if bar else 0
             cells[[path.OPEN, path.HIGH, path.LOW, path.CLOSE]] = before
             mark_before = self._bars[bar - 1, path.MARK_CLOSE, column] if bar else 0
