@@ -1,0 +1,110 @@
+"""Run a race on the built-in market, and get the house ready for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bitnerve.adapters.simulated.market import simulate
+from bitnerve.domain.kernel import COMPILED
+from bitnerve.domain.market.recording import Recording
+from bitnerve.domain.strategies.catalog import Agent, list_agents
+from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, parse_instant
+from bitnerve.domain.trading import orders
+from bitnerve.domain.units import SCALE
+from bitnerve.engine.export import make_books
+from bitnerve.engine.replay import Progress, replay
+from bitnerve.engine.run import Run
+
+BAR_MS = 5 * MINUTE_MS
+WARM_UP_DAYS = 14
+"""Days of candles before a race: the longest signal looks back eleven."""
+SEASON_START = "2026-01-01"
+CAPITAL = 10_000 * SCALE
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSeason:
+    """A race on the simulated market: how many symbols, for how many days, from which seed."""
+
+    symbol_count: int
+    days: int
+    seed: int
+    capital: int = CAPITAL
+
+
+def make_market(season: SimulatedSeason) -> Recording:
+    """Return the season's market, with the candles behind its first tick."""
+    start_at = parse_instant(SEASON_START, field="start") - WARM_UP_DAYS * DAY_MS
+    bars = (WARM_UP_DAYS + season.days) * DAY_MS // BAR_MS
+    return simulate(seed=season.seed, symbol_count=season.symbol_count, start_at=start_at, bar_count=bars)
+
+
+def run_season(
+    *,
+    season: SimulatedSeason,
+    recording: Recording,
+    agents: Sequence[Agent] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Let the roster, or `agents`, race over the season's market."""
+    return replay(
+        recording=recording,
+        agents=list_agents() if agents is None else agents,
+        capital=season.capital,
+        tick_ms=BAR_MS,
+        start_at=parse_instant(SEASON_START, field="start"),
+        seed=season.seed,
+        progress=progress,
+    )
+
+
+def compile_kernels(report: Callable[[str, int], None]) -> int:
+    """Compile every kernel that a replay and its export use, and return how many had to be compiled.
+
+    The way to need them all is to use them all: a short race is run and its books are made. `report` is told each
+    kernel's name and its number. With a warm cache nothing is compiled and this takes a second or two.
+    """
+    if not COMPILED:
+        return 0
+    from numba.core import event
+
+    class Listener(event.Listener):
+        count = 0
+
+        def on_start(self, happening: event.Event) -> None:
+            self.count += 1
+            report(happening.data["dispatcher"].py_func.__name__, self.count)
+
+        def on_end(self, happening: event.Event) -> None:
+            pass
+
+    listener = Listener()
+    with event.install_listener("numba:compile", listener):
+        season = SimulatedSeason(symbol_count=3, days=1, seed=1)
+        make_books(run=run_season(season=season, recording=make_market(season)))
+    return listener.count
+
+
+def last_busy_tick(run: Run) -> int:
+    """Return the last tick at which an agent asked for an order that was not refused, or the last of all."""
+    quiet = [run.decisions.texts.index(text) for text in ("NO_ORDERS",) if text in run.decisions.texts]
+    for tick in range(len(run.decisions.snapshots) - 1, -1, -1):
+        if any(code not in quiet for code in run.decisions.verdict[tick].tolist()):
+            return tick
+    return len(run.decisions.snapshots) - 1
+
+
+def orders_at(run: Run, tick: int) -> list[tuple[str, str]]:
+    """Return (agent, order in words) of every order accepted at a tick, with what became of it."""
+    bar = (int(run.ticks[tick]) - run.recording.candles.start_at) // run.recording.candles.interval_ms
+    found = []
+    for row in run.exchange.orders[: int(run.exchange.cursors[0])]:
+        if row[orders.TICK] == bar and row[orders.ACCEPTED_AT] == run.ticks[tick]:
+            side = "BUY" if row[orders.SIDE] > 0 else "SELL"
+            instrument = run.recording.instruments[row[orders.SYMBOL]]
+            quantity = f"{(int(row[orders.QUANTITY]) * instrument.lot_size).normalize():f}"
+            kind, status = orders.TYPES[row[orders.TYPE]], orders.STATUSES[row[orders.STATUS]]
+            agent = run.agents[row[orders.ACCOUNT]].name
+            found.append((agent, f"{side} {quantity} {instrument.symbol} {kind} {status}"))
+    return found
