@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bitnerve.domain.ledger.tables import Column, Table
+from bitnerve.domain.ledger.difference import BrokenBooks
+from bitnerve.domain.ledger.season import parse_season
+from bitnerve.domain.ledger.tables import Books, Column, Table
 from bitnerve.domain.metrics.standing import Standing, make_standing, rank_standings
 from bitnerve.domain.metrics.trades import Fills, FundingPayments
-from bitnerve.domain.units import checked_sum, decimal_text
+from bitnerve.domain.units import checked_sum, decimal_text, parse_recorded, price_units
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+_AGREEMENT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +145,51 @@ def _recode(column: Column, like: Column) -> Integers:
     known = {word: code for code, word in enumerate(like.words)}
     codes = [known.setdefault(word, len(known)) for word in column.words]
     return np.array(codes or [0], dtype=np.int64)[column.values]
+
+
+def check_leaderboard(books: Books) -> None:
+    """Make the leaderboard once more from the books; raise `BrokenBooks` for the first figure that differs.
+
+    The benchmark's two prices are taken from the document, for the books need not hold its symbol.
+    """
+    season, document = parse_season(books.season), books.leaderboard
+    wanted = make_leaderboard(
+        tables=books.tables, agents=season.agents, step_ms=season.tick_ms, benchmark=_stored_benchmark(document)
+    )
+    for stored, made in zip(document["standings"], wanted["standings"], strict=True):
+        for field in sorted({*stored, *made}):
+            if field not in stored or field not in made or not _agree(stored[field], made[field]):
+                raise BrokenBooks(
+                    file="leaderboard.json",
+                    where={"agent": str(stored.get("agent"))},
+                    field=field,
+                    stored=str(stored.get(field, "missing")),
+                    recomputed=str(made.get(field, "missing")),
+                )
+
+
+def _stored_benchmark(document: Mapping[str, Any]) -> Benchmark | None:
+    stored = document.get("benchmark")
+    if stored is None:
+        return None
+    try:
+        prices = [
+            price_units(parse_recorded(stored[name], field=f"leaderboard.json: {name}"), field=name)
+            for name in ("first_price", "last_price")
+        ]
+        return Benchmark(str(stored["symbol"]), *prices)
+    except (KeyError, TypeError):
+        raise BrokenBooks(
+            file="leaderboard.json",
+            where={},
+            field="benchmark",
+            stored=str(stored),
+            recomputed="symbol, first_price and last_price, or null",
+        ) from None
+
+
+def _agree(stored: Any, made: Any) -> bool:
+    """Return whether two figures agree: ratios to twelve digits, for the last bits are the machine's."""
+    if isinstance(made, float) and isinstance(stored, (float, int, Decimal)) and not isinstance(stored, bool):
+        return abs(float(stored) - made) <= _AGREEMENT * max(1.0, abs(made))
+    return bool(stored == made)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
-from rich.console import Console
 
 from apps.accounts import services as accounts
+from apps.arenas.terminal import open_console
 from apps.common.command import HouseCommand
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.checker import Report
@@ -38,7 +38,7 @@ class Command(HouseCommand):
             raise SystemExit(code)
 
     def _check(self, folder: Path) -> tuple[dict[str, Any], int]:
-        with Console(stderr=True).status("reading") as status:
+        with open_console(stderr=True).status("reading") as status:
             try:
                 return _clean(accounts.check_export(folder=folder, report=status.update)), CLEAN
             except BrokenBooks as broken:
