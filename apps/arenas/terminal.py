@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from apps.common.command import WIDE
 from bitnerve.domain.timeframe import instant_text
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.world import World
@@ -35,30 +36,36 @@ def percent(ratio: float | None) -> Text:
     return Text(f"{arrow}{ratio:+.2%}", style=style)
 
 
-def standings_table(leaderboard: Mapping[str, Any], title: str) -> Table:
-    """Return the final standings."""
+def standings_table(leaderboard: Mapping[str, Any], title: str, *, width: int = WIDE) -> Table:
+    """Return the final standings; where there is little width, the costs stay away and the ranking remains."""
+    wide = width >= WIDE
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for name in ("#", "agent"):
-        table.add_column(name)
-    for name in ("value", "return", "vs BTC", "drawdown", "Sharpe", "trades", "won", "fees", "funding", "liq."):
+    table.add_column("#", no_wrap=True)
+    table.add_column("agent", no_wrap=True)
+    costs = ("fees", "funding", "liq.") if wide else ()
+    for name in ("value", "return", "vs BTC", "max dd", "Sharpe", "trades", "won", *costs):
         table.add_column(name, justify="right", no_wrap=True)
     for row in leaderboard["standings"]:
         sharpe, won = row["sharpe"], row["win_rate"]
-        table.add_row(
+        cells = [
             str(row["rank"]),
             row["agent"],
-            f"{float(row['equity']):,.2f}".replace(",", "\N{THIN SPACE}"),
+            _amount(row["equity"]),
             percent(row["total_return"]),
             percent(row["excess_return"]),
             f"{row['drawdown_max']:.1%}",
             "–" if sharpe is None else f"{sharpe:+.2f}",
             str(row["trades"]),
             "–" if won is None else f"{won:.0%}",
-            f"{float(row['fees']):,.2f}".replace(",", "\N{THIN SPACE}"),
-            f"{float(row['funding']):+,.2f}".replace(",", "\N{THIN SPACE}"),
-            str(row["liquidations"]),
-        )
+        ]
+        if wide:
+            cells += [_amount(row["fees"]), _amount(row["funding"], "+"), str(row["liquidations"])]
+        table.add_row(*cells)
     return table
+
+
+def _amount(text: str, sign: str = "") -> str:
+    return f"{float(text):{sign},.2f}".replace(",", "\N{THIN SPACE}")
 
 
 class Race:

@@ -7,8 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.accounts import services as accounts
-from apps.arenas.terminal import open_console
-from apps.common.command import HouseCommand
+from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.checker import Report
 from bitnerve.domain.ledger.difference import BrokenBooks

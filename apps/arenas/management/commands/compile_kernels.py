@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from rich.console import Console
-
 from apps.arenas import services as arenas
-from apps.common.command import HouseCommand
+from apps.common.command import HouseCommand, open_console
 
 
 class Command(HouseCommand):
@@ -13,13 +11,13 @@ class Command(HouseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Compile, naming each kernel while it is compiled."""
-        console = Console(stderr=True)
+        console = open_console(stderr=True)
         with console.status("looking for compiled kernels") as status:
 
             def report(name: str, number: int) -> None:
                 status.update(f"compiling kernel {number}: {name} (once; about a minute in all)")
 
             if not console.is_terminal:
-                console.print("compiling the kernels, once ...", highlight=False)
+                console.print("compiling the kernels, once ...")
             compiled = arenas.compile_kernels(report)
-        console.print(f"kernels ready: {compiled} compiled" if compiled else "kernels ready", highlight=False)
+        console.print(f"kernels ready: {compiled} compiled" if compiled else "kernels ready")

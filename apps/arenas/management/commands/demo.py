@@ -4,11 +4,10 @@ import time
 from typing import Any
 
 from django.core.management.base import CommandParser
-from rich.console import Console
 
 from apps.arenas import services as arenas
 from apps.arenas.terminal import Race, standings_table
-from apps.common.command import HouseCommand
+from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.ledger.checker import check_books
 from bitnerve.engine.export import make_books
 
@@ -25,7 +24,7 @@ class Command(HouseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the market, run the race, print the standings."""
         began = time.monotonic()
-        screen, out = Console(stderr=True), Console()
+        screen, out = open_console(stderr=True), open_console()
         season = arenas.SimulatedSeason(symbol_count=options["symbols"], days=options["days"], seed=options["seed"])
         with screen.status("making the market"):
             recording = arenas.make_market(season)
@@ -35,7 +34,7 @@ class Command(HouseCommand):
         with screen.status("recomputing the books"):
             books = make_books(run=run)
             check_books(books)
-        out.print(standings_table(books.leaderboard, title))
+        out.print(standings_table(books.leaderboard, title, width=out.width))
         fills = len(books.tables["fills"]["sequence"])
         out.print(
             f"\n{fills} fills in {len(run.ticks) - 1} ticks; books balanced to the last unit, "

@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from rich.console import Console
 from rich.table import Table
 
 from apps.arenas import services as arenas
 from apps.arenas.terminal import money
-from apps.common.command import HouseCommand
+from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.timeframe import instant_text
 from bitnerve.domain.trading import marking
 
@@ -23,7 +22,7 @@ class Command(HouseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run a day and print one tick of it."""
-        console = Console()
+        console = open_console()
         season = arenas.SimulatedSeason(symbol_count=options["symbols"], days=1, seed=options["seed"])
         run = arenas.run_season(season=season, recording=arenas.make_market(season))
         tick = arenas.last_busy_tick(run)
@@ -41,4 +40,4 @@ class Command(HouseCommand):
             table.add_row(card.name, money(before), *words, f"{money(after)} ({money(after - before, signed=True)})")
         console.print(table)
         for agent, words in arenas.orders_at(run, tick):
-            console.print(f"  {agent}: {words}", highlight=False)
+            console.print(f"  {agent}: {words}")

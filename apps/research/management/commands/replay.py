@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from rich.console import Console
 
 from apps.arenas.terminal import Race, standings_table
-from apps.common.command import HouseCommand
+from apps.common.command import HouseCommand, open_console
 from apps.research import services as research
 from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.timeframe import instant_text, parse_instant, parse_interval
@@ -49,7 +49,7 @@ class Command(HouseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Load, replay, export, and print the standings."""
         request = self._request(options)
-        screen = Console(stderr=True, quiet=options["json"])
+        screen = open_console(stderr=True, quiet=options["json"])
         with screen.status("reading the market"):
             recording = research.open_market(request)
         self._tell(screen, recording)
@@ -60,7 +60,7 @@ class Command(HouseCommand):
                 request=request,
                 recording=recording,
                 progress=race,
-                report=lambda step: screen.print(step, style="dim", highlight=False),
+                report=lambda step: screen.print(step, style="dim"),
             )
         self._answer(result, options)
 
@@ -93,7 +93,7 @@ class Command(HouseCommand):
                 highlight=False,
             )
         if len(recording.gaps) > 5:
-            screen.print(f"... and {len(recording.gaps) - 5} more gaps", style="yellow", highlight=False)
+            screen.print(f"... and {len(recording.gaps) - 5} more gaps", style="yellow")
         inferred = [one.symbol for one in recording.instruments if one.inferred]
         if inferred:
             screen.print(
@@ -117,8 +117,9 @@ class Command(HouseCommand):
             }
             self.stdout.write(json.dumps(answer, indent=2))
             return
-        console = Console()
-        console.print(standings_table(books.leaderboard, f"{', '.join(run.symbols)}: {window}"))
-        console.print(f"\nbooks_sha256 {books.season['books_sha256']}", highlight=False)
+        console = open_console()
+        title = f"{', '.join(run.symbols)}: {window}"
+        console.print(standings_table(books.leaderboard, title, width=console.width))
+        console.print(f"\nbooks_sha256 {books.season['books_sha256']}")
         if options["export"]:
             console.print(f"books in {options['export']}; check them: manage.py ledger_check {options['export']}")
