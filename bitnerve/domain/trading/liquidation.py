@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_less, wide_product
-from bitnerve.domain.kernel import inner
+from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div, wide_less, wide_product
+from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
@@ -244,3 +244,57 @@ def liquidate_breached(exchange: Exchange, a: int, depths: Any, spread_rate: int
     for unit in range(CROSS, exchange.positions.shape[1]):
         if has_unit(exchange, a, unit) and is_breached(exchange, a, unit, exchange.prices[account.MARK]):
             liquidate(exchange, a, unit, depths, spread_rate, bar, at)
+
+
+@kernel
+def revalue(exchange: Exchange, first: int, until: int, marks: Any, equity: Any, breached: Any) -> None:
+    """Write the equity, in money units, of accounts [first, until) at `marks` [symbol], and who is in breach.
+
+    The pulse between ticks: exact, and nothing but two results per account. Ranges of accounts may be given to
+    several threads at once.
+    """
+    table = exchange.instruments.table
+    for a in range(first, until):
+        total = exchange.accounts[a, account.CASH]
+        needed = 0.0
+        close_call = False
+        for symbol in range(exchange.positions.shape[1]):
+            position = exchange.positions[a, symbol]
+            quantity = position[positions.QUANTITY]
+            if quantity == 0:
+                continue
+            value = mul_div(
+                quantity * table[symbol, instrument.LOT_NUMERATOR],
+                marks[symbol],
+                table[symbol, instrument.LOT_DENOMINATOR],
+                DOWN,
+            )
+            gain = value - position[positions.COST]
+            total = checked_add(total, gain)
+            bound = maintenance_bound(exchange, symbol, abs(float(value)) + 1.0) + 16.0
+            if position[positions.ISOLATED] == 1:
+                # What an isolated position is worth covers nobody else.
+                worth = float(position[positions.MARGIN] + gain)
+                close_call = close_call or worth <= bound * (1.0 + FILTER_SLACK)
+                needed += worth
+            else:
+                needed += bound
+        equity[a] = total
+        breached[a] = 0
+        # Integers of money are exact in floats up to 2^53; beyond, the slack covers their rounding.
+        if close_call or float(total) <= needed * (1.0 + FILTER_SLACK) + abs(float(total)) * FILTER_SLACK:
+            breached[a] = 1 if any_breach(exchange, a, marks) else 0
+
+
+@inner
+def any_breach(exchange: Exchange, a: int, marks: Any) -> bool:
+    """Return whether a margin unit of the account that holds something is in breach at these marks; exact."""
+    for unit in range(CROSS, exchange.positions.shape[1]):
+        if unit == CROSS:
+            holds = exchange.accounts[a, account.CROSS_COUNT] > 0
+        else:
+            position = exchange.positions[a, unit]
+            holds = position[positions.QUANTITY] != 0 and position[positions.ISOLATED] == 1
+        if holds and is_breached(exchange, a, unit, marks):
+            return True
+    return False
