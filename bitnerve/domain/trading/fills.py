@@ -180,7 +180,7 @@ def settle_margin(exchange: Exchange, a: int, symbol: int, fill: int, at: int) -
         change_locked(exchange, a, symbol, missing)
         if missing > 0:
             transfer(exchange, a, events.SHORTFALL, fill, missing, at)
-    free = exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED]
+    free = checked_add(exchange.accounts[a, account.CASH], -exchange.accounts[a, account.LOCKED])
     if free < 0 and exchange.accounts[a, account.CROSS_COUNT] == 0:
         transfer(exchange, a, events.SHORTFALL, fill, -free, at)
 
@@ -204,10 +204,10 @@ def move_position(
     opened = abs(signed_lots) - closed
     fee = fill_fee(exchange, symbol, abs(signed_lots), price, maker)
     missing = 0
-    exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], realized - fee)
+    exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], checked_add(realized, -fee))
     if position[positions.ISOLATED] == 1:
         closing_fee = fill_fee(exchange, symbol, closed, price, maker)
-        change_locked(exchange, a, symbol, realized - closing_fee)
+        change_locked(exchange, a, symbol, checked_add(realized, -closing_fee))
         margin = position[positions.MARGIN]
         if 0 < closed < abs(held):
             change_locked(exchange, a, symbol, -cost_removed_units(max(0, margin), closed, abs(held)))
@@ -216,7 +216,7 @@ def move_position(
                 missing = max(0, -margin)
                 change_locked(exchange, a, symbol, -margin)
             locked = -(-mul_div(opened, lot_value, 1, DOWN) // position[positions.LEVERAGE])
-            change_locked(exchange, a, symbol, locked - (fee - closing_fee))
+            change_locked(exchange, a, symbol, checked_add(locked, closing_fee - fee))
     else:
         exchange.accounts[a, account.CROSS_COUNT] += (1 if quantity != 0 else 0) - (1 if held != 0 else 0)
     position[positions.QUANTITY] = quantity

@@ -96,7 +96,7 @@ def buffer_fine(instruments: Instruments, symbol: int, position: Any, price: int
 @inner
 def cross_fine(exchange: Exchange, a: int, prices: Any) -> Any:
     """Return the cross balance minus the maintenance of the cross positions, nothing rounded, in FINE parts."""
-    total = wide_product(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED], FINE)
+    total = wide_product(checked_add(exchange.accounts[a, account.CASH], -exchange.accounts[a, account.LOCKED]), FINE)
     for symbol in range(exchange.positions.shape[1]):
         position = exchange.positions[a, symbol]
         if position[positions.QUANTITY] != 0 and position[positions.ISOLATED] == 0:
@@ -115,7 +115,7 @@ def isolated_fine(exchange: Exchange, a: int, symbol: int, price: int) -> Any:
 @inner
 def cross_balance_down(exchange: Exchange, a: int, prices: Any) -> int:
     """Return the unrounded cross balance, rounded once, down, in money units."""
-    total = wide_product(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED], FINE)
+    total = wide_product(checked_add(exchange.accounts[a, account.CASH], -exchange.accounts[a, account.LOCKED]), FINE)
     for symbol in range(exchange.positions.shape[1]):
         position = exchange.positions[a, symbol]
         if position[positions.QUANTITY] != 0 and position[positions.ISOLATED] == 0:
@@ -189,7 +189,8 @@ def reserved(exchange: Exchange, a: int, excluded: int) -> int:
             fee = fee_units(
                 notional(instruments, symbol, lots, price, UP), instruments.table[symbol, instrument.TAKER_FEE_RATE]
             )
-            total = checked_add(total, initial_margin(instruments, symbol, lots, price, leverage) + max(0, fee))
+            total = checked_add(total, initial_margin(instruments, symbol, lots, price, leverage))
+            total = checked_add(total, max(0, fee))
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bitnerve.domain.arithmetic import UP
+from bitnerve.domain.arithmetic import UP, checked_add
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
@@ -10,7 +10,6 @@ from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
 from bitnerve.domain.trading.fills import end_order, fill_order, move_position, settle_margin
 from bitnerve.domain.trading.margin import available, is_plainly_available
-from bitnerve.domain.units import rate_floor
 
 
 @inner
@@ -21,7 +20,7 @@ def slice_price(exchange: Exchange, row: int, lots: int, base: int, maker: bool,
         return order[orders.LIMIT_PRICE]
     symbol = order[orders.SYMBOL]
     moved = notional(exchange.instruments, symbol, lots, base, UP)
-    rate = spread_rate + impact_rate(exchange.rules, moved, depth)
+    rate = spread_rate + (impact_rate(exchange.rules, moved, depth) if depth > 0 else 0)
     price = taker_price(base, order[orders.SIDE], rate, exchange.instruments.table[symbol, instrument.TICK_SIZE])
     if order[orders.TYPE] == orders.LIMIT:
         limit = order[orders.LIMIT_PRICE]
@@ -45,7 +44,7 @@ def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, m
     cost = position[positions.COST]
     margin = position[positions.MARGIN]
     _, _, _, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
-    exchange.accounts[a, account.CASH] += missing
+    exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], missing)
     enough = is_plainly_available(exchange, a, row) or available(exchange, a, row) >= 0
     exchange.accounts[a, account.CASH] = cash
     exchange.accounts[a, account.LOCKED] = locked
@@ -96,7 +95,7 @@ def execute(
     row: int,
     base: int,
     maker: bool,
-    volume: int,
+    room: int,
     depth: int,
     spread_rate: int,
     inside: bool,
@@ -105,8 +104,8 @@ def execute(
 ) -> None:
     """Give an order its one slice at this point of the market.
 
-    `volume` (lots) bounds what may fill through the cap, `depth` (money) carries the impact; `maker` fills at the
-    limit. Ends the order when nothing of it can live on.
+    `room` is what the market offers, in lots; orders that only protect are exempt from it. `depth` (money) carries
+    the impact, 0 for none; `maker` fills at the limit. Ends the order when nothing of it can live on.
     """
     order = exchange.orders[row]
     symbol = order[orders.SYMBOL]
@@ -124,8 +123,7 @@ def execute(
     cut = False
     exempt = is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY])
     if not exempt:
-        cap = rate_floor(volume, exchange.rules.volume_cap_rate)
-        lots = min(lots, cap - exchange.positions[a, symbol, positions.CAP_USED])
+        lots = min(lots, room)
     if order[orders.REDUCE_ONLY] == 0 and lots > 0:
         lots = affordable_lots(exchange, a, row, lots, closing, base, maker, depth, spread_rate)
         cut = lots == 0

@@ -52,7 +52,7 @@ def changed(quantity: int, cost: int, signed_lots: int, lot_value: int) -> tuple
         return checked_add(quantity, signed_lots), checked_add(cost, direction * notional), 0, 0
     closed = min(lots, held)
     removed = cost_removed_units(cost, closed, held)
-    realized = -direction * mul_div(closed, lot_value, 1, DOWN) - removed
+    realized = checked_add(-direction * mul_div(closed, lot_value, 1, DOWN), -removed)
     if lots <= held:
         return quantity + signed_lots, cost - removed, realized, closed
     opened = lots - held
