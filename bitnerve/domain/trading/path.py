@@ -25,6 +25,7 @@ from bitnerve.domain.trading.liquidation import (
 )
 from bitnerve.domain.trading.margin import FINE
 from bitnerve.domain.trading.matching import execute, expire_if_spent
+from bitnerve.domain.units import rate_floor
 
 # The bars of a market as kernels read them: [bar, row, symbol].
 OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE = range(10)
@@ -181,6 +182,13 @@ def is_up(exchange: Exchange, order: Any, bar: int) -> bool:
 
 
 @inner
+def cap_left(exchange: Exchange, bars: Any, a: int, symbol: int, bar: int) -> int:
+    """Return how many lots of a bar's volume the account may still fill."""
+    cap = rate_floor(bars[bar, VOLUME, symbol], exchange.rules.volume_cap_rate)
+    return cap - exchange.positions[a, symbol, positions.CAP_USED]
+
+
+@inner
 def fire(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int, at: int) -> None:
     """Let an order have its turn as a taker at the last price where the account stands."""
     order = exchange.orders[row]
@@ -193,7 +201,7 @@ def fire(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int
         row,
         exchange.prices[account.LAST, symbol],
         False,
-        bars[bar, VOLUME, symbol],
+        cap_left(exchange, bars, a, symbol, bar),
         bars[bar, QUOTE_VOLUME, symbol],
         exchange.rules.half_spread_rate,
         inside,
@@ -208,8 +216,8 @@ def rest(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int
     order = exchange.orders[row]
     symbol = order[orders.SYMBOL]
     limit = order[orders.LIMIT_PRICE]
-    volume = bars[bar, VOLUME, symbol]
-    execute(exchange, a, row, limit, True, volume, bars[bar, QUOTE_VOLUME, symbol], 0, inside, bar, at)
+    room = cap_left(exchange, bars, a, symbol, bar)
+    execute(exchange, a, row, limit, True, room, 0, 0, inside, bar, at)
 
 
 @inner
