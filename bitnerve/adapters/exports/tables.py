@@ -12,7 +12,8 @@ from bitnerve.adapters.exports import decimal128
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.tables import BOOLEAN, DECIMAL, INTEGER, TABLES, TEXT, TIME, Column, Field, Table
 
-_WORDS = pa.dictionary(pa.int32(), pa.string())
+_FEW_WORDS = 1_000
+_FEW_BYTES = 100_000
 _ARROW = {
     TEXT: pa.string(),
     DECIMAL: decimal128.TYPE,
@@ -50,7 +51,12 @@ def _array(column: Column, *, name: str) -> Any:
     missing = None if column.present is None else ~column.present
     if column.kind == TEXT:
         codes = pa.array(column.values.astype(np.int32), mask=missing)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.words, type=pa.string()))
+        words = pa.array(column.words, type=pa.string())
+        # Parquet's writer takes a short dictionary as it is. From a long one, or one that holds a word twice, it would
+        # write plain text with unset bytes behind: the same table would not always give the same file.
+        if len(words) <= _FEW_WORDS and words.nbytes <= _FEW_BYTES and len(set(column.words)) == len(words):
+            return pa.DictionaryArray.from_arrays(codes, words)
+        return words.take(codes)
     if column.kind == BOOLEAN:
         return pa.array(column.values != 0, mask=missing)
     buffers = [decimal128.validity(column), pa.py_buffer(np.ascontiguousarray(column.values))]

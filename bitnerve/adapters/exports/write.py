@@ -22,7 +22,8 @@ from bitnerve.domain.ledger.tables import TABLES, TEXT, Books, Table, row_count,
 SEASON_FILE = "season.json"
 LEADERBOARD_FILE = "leaderboard.json"
 _GROUP_ROWS = 250_000
-_FEW_WORDS = 5_000
+_DICTIONARY_BYTES = 16_000_000
+"""Reasons and verdicts are long and often said again, so that naming them by number pays for a long list of them."""
 
 
 class FolderNotEmpty(Refusal):
@@ -108,28 +109,24 @@ def _make_readable(drafted: Path) -> None:
 def _write_table(folder: Path, books: Books, name: str) -> str:
     """Write one table and return its name."""
     table = books.tables[name]
-    parts = list(_parts(table))
-    first = to_arrow(name, parts[0])
     with pq.ParquetWriter(
         folder / f"{name}.parquet",
-        first.schema,
+        to_arrow(name, rows_of(table, 0, 0)).schema,
         compression="zstd",
         compression_level=1,
         use_dictionary=[field.name for field in TABLES[name] if field.kind == TEXT],
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
         store_schema=False,
     ) as writer:
-        writer.write_table(first, row_group_size=max(1, len(first)))
-        for part in parts[1:]:
+        for part in _parts(table):
             writer.write_table(to_arrow(name, part), row_group_size=_GROUP_ROWS)
     return name
 
 
 def _parts(table: Table) -> Iterator[Table]:
-    """Yield a table in groups of rows, to need little memory; one with many words whole, for they repeat a group."""
-    rows = row_count(table)
-    step = _GROUP_ROWS if all(len(column.words) <= _FEW_WORDS for column in table.values()) else max(1, rows)
-    for start in range(0, max(1, rows), step):
-        yield rows_of(table, start, start + step)
+    """Yield a table in groups of rows, so that writing needs little memory; one group at least."""
+    for start in range(0, max(1, row_count(table)), _GROUP_ROWS):
+        yield rows_of(table, start, start + _GROUP_ROWS)
 
 
 def _write_document(path: Path, document: Mapping[str, Any]) -> None:

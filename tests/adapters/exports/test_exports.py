@@ -52,6 +52,18 @@ def test_the_same_books_give_the_same_bytes(books, folder, tmp_path):
     assert digests(folder) == digests(tmp_path / "deep" / "down" / "again")
 
 
+def test_a_table_is_always_the_same_file(books, tmp_path):
+    # What a library leaves unset in a buffer differs from call to call, so one repetition would prove little.
+    for name in TABLES:
+        found = set()
+        for number in range(20):
+            folder = tmp_path / str(number)
+            folder.mkdir(exist_ok=True)
+            writing._write_table(folder, books, name)
+            found.add((folder / f"{name}.parquet").read_bytes())
+        assert len(found) == 1, name
+
+
 def test_a_row_of_a_file_is_what_it_says(folder):
     table = pq.read_table(folder / "equity.parquet")
     first = table.slice(0, 1).to_pylist()[0]
