@@ -337,6 +337,35 @@ class Engine(RuleBasedStateMachine):
         assert cash + unrealized == equity == self.model.equity(self.marks)
         assert self.venue.equity_row[4] == self.model.maintenance(self.marks)
 
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def session(self, seed):
+        """Many things at once: what is rare becomes frequent when a run is long."""
+        dice = random.Random(seed)
+        for _ in range(dice.randint(10, 40)):
+            if self.model.cash < CAPITAL // 10:
+                self.deposit()
+            kind = dice.choice(["place", "place", "enter", "guard", "guard", "turn", "bars", "bars", "crash", "thin"])
+            held = any(self.model.position(symbol)[0] for symbol in SYMBOLS)
+            wish, number = throw_order(dice), dice.randint(0, 2)
+            if kind == "enter" or (kind in ("guard", "turn", "crash") and not held):
+                self.enter_with_all(wish, dice.choice([1, -1]), dice.choice([10, 20, 25, 50]))
+                self.bars(throw_bars(dice)[:1])
+            elif kind == "place":
+                self.place([wish])
+            elif kind == "guard":
+                self.guard(number, wish)
+            elif kind == "turn":
+                self.turn(number, wish, dice.choice([60, 80, 100, 300]))
+            elif kind == "bars":
+                self.bars(throw_bars(dice))
+            elif kind == "crash":
+                self.crash(dice.choice([5, 15, 30]), dice.random() < 0.5, dice.random() < 0.5, dice.choice(VOLUMES))
+            else:
+                self.thin_bars(dice.randint(1, 3), dice.choice([5, 30]))
+            if dice.random() < 0.3:
+                self.tick()
+            self.both_agree()
+
     @precondition(lambda self: self.model.cash < CAPITAL // 10)
     @rule()
     def deposit(self):

@@ -177,8 +177,9 @@ ALLOWED = {
     ("liquidation.py", "set_bands"),
     ("liquidation.py", "revalue"),
     ("margin.py", "is_plainly_available"),
-    # The guard that a size is nowhere near what fits.
+    # The guards that a size is nowhere near what fits.
     ("acceptance.py", "check_form"),
+    ("quotes.py", "depth_of"),
 }
 UNITS_DOOR = {"floats_to_units"}
 
