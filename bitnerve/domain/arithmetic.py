@@ -126,7 +126,7 @@ if COMPILED:
                 quotient += _U1
         if quotient >= _SIGN:
             raise OverflowError("a product or quotient leaves the range of int64")
-        return -np.int64(quotient) if negative else np.int64(quotient)
+        return int(-np.int64(quotient)) if negative else int(np.int64(quotient))
 
     @kernel
     def mul_div(a: int, b: int, c: int, rounding: int) -> int:
@@ -249,7 +249,7 @@ if COMPILED:
             root += _U1
         if root >= _SIGN:
             raise OverflowError("a square root leaves the range of int64")
-        return np.int64(root)
+        return int(np.int64(root))
 
 else:
 

@@ -22,7 +22,7 @@ from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.units import decimal_text
 
 
-def bar_table(recording: Recording) -> path.Integers:
+def bar_table(recording: Recording) -> account.Integers:
     """Return the bars as kernels read them: [bar, row, symbol]."""
     candles = recording.candles
     rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
@@ -32,7 +32,7 @@ def bar_table(recording: Recording) -> path.Integers:
     return integers(np.stack(rows, axis=1))
 
 
-def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> path.Integers:
+def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> account.Integers:
     """Return the settlements as kernels read them: due at the first bar end at or after each funding time."""
     table = zeros(len(schedule.at), session.SCHEDULE_COLUMNS)
     table[:, session.DUE] = integers(-((start_at - schedule.at) // interval_ms))

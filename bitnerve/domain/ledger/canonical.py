@@ -1,8 +1,8 @@
 """Which bytes are the books, whatever library wrote the files, and what is their sha256?
 
 One JSON array per row, columns in the listed order, UTF-8, no spaces, a newline after each. null, true and false are
-themselves; texts and times (`YYYY-MM-DDTHH:MM:SSZ`) are JSON strings; integers and decimals are JSON numbers, plain,
-without exponent or trailing zeros: 0.5, -12, 100.
+themselves; texts, times (`YYYY-MM-DDTHH:MM:SSZ`) and decimals are JSON strings, decimals plain, without exponent or
+trailing zeros: "0.5", "-12", "100"; integers are JSON numbers.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from bitnerve.domain.units import SCALE
 
 CHUNK_ROWS = 32_768
 _WIDTH_MAX = 48
-"""Bytes of the longest cell that is no text: 128 bits in decimal, a sign, a point and a comma."""
-_SQUARE = SCALE * SCALE
+"""Bytes of the longest cell that is no text: 128 bits in decimal, a sign, a point, two quotes and a comma."""
+_UPPER = 10**18
 _FITS = 9e18
 """A product below this, found in floats, stays below 2⁶³ for certain."""
 
@@ -115,7 +115,10 @@ def write_rows(
             elif kinds[column] == TEXT:
                 at = write_word(out, at, offsets, blob, first_word[column] + value)
             elif kinds[column] == DECIMAL:
-                at = write_decimal(out, at, value, steps[column, row])
+                out[at] = _QUOTE
+                at = write_decimal(out, at + 1, value, steps[column, row])
+                out[at] = _QUOTE
+                at += 1
             elif kinds[column] == TIME:
                 at = write_time(out, at, value)
             elif kinds[column] == BOOLEAN:
@@ -180,13 +183,13 @@ def write_decimal(out: Any, at: int, value: int, step: int) -> int:
         at = write_integer(out, at, whole)
         return write_fraction(out, at, value - whole * SCALE)
     product = wide_product(value, step)
-    # Above 10¹⁶ units of 10⁻⁸, the digits are taken in two parts that both fit.
-    upper = wide_divide(product, _SQUARE, DOWN)
-    units = wide_divide(wide_add(product, wide_negate(wide_product(upper, _SQUARE))), 1, DOWN)
+    # 128 bits: the digits are taken in two parts that both fit, the lower one of ten before the point.
+    upper = wide_divide(product, _UPPER, DOWN)
+    units = wide_divide(wide_add(product, wide_negate(wide_product(upper, _UPPER))), 1, DOWN)
     whole = units // SCALE
     if upper > 0:
         at = write_integer(out, at, upper)
-        at = write_digits(out, at, whole, 8)
+        at = write_digits(out, at, whole, 10)
     else:
         at = write_integer(out, at, whole)
     return write_fraction(out, at, units - whole * SCALE)
