@@ -33,4 +33,4 @@ class HouseCommand(BaseCommand):
         except Refusal as refusal:
             raise CommandError(str(refusal), returncode=REFUSED) from None
         except KeyboardInterrupt:
-            raise CommandError("interrupted; nothing was written", returncode=INTERRUPTED) from None
+            raise CommandError("interrupted; nothing was left half-written", returncode=INTERRUPTED) from None

@@ -27,7 +27,7 @@ from bitnerve.domain.ledger.tables import (
     quantities,
     texts,
 )
-from bitnerve.domain.market.instrument import Instrument
+from bitnerve.domain.market.instrument import Instrument, bitcoin_column
 from bitnerve.domain.timeframe import SECOND_MS
 from bitnerve.domain.trading import account, events, marking, orders
 from bitnerve.domain.units import SCALE, decimal_text
@@ -69,8 +69,8 @@ def make_books(*, run: Run, asset: str = QUOTE_ASSET) -> Books:
 
 def find_benchmark(run: Run) -> Benchmark | None:
     """Return Bitcoin's marks at the first and the last equity row, or None where it does not trade."""
-    column = next((number for number, symbol in enumerate(run.symbols) if symbol.startswith("BTC")), None)
-    if column is None:
+    column = bitcoin_column(run.symbols)
+    if column < 0:
         return None
     candles = run.recording.candles
     first, last = (int(run.ticks[row]) - candles.start_at for row in (0, -1))

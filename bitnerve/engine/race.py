@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitnerve.domain.market.instrument import bitcoin_column
 from bitnerve.domain.metrics.drawdown import drawdown_series
 from bitnerve.domain.metrics.returns import Floats, Money, total_return
 from bitnerve.domain.strategies.benchmarks import BuyAndHold, Cash, EqualWeight, RandomTrader
@@ -142,7 +143,8 @@ def _holds(run: Run, card: AgentCard) -> bool:
 
 
 def _bitcoin(run: Run) -> int | None:
-    return next((column for column, symbol in enumerate(run.symbols) if symbol.startswith("BTC")), None)
+    column = bitcoin_column(run.symbols)
+    return None if column < 0 else column
 
 
 def _make_line(name: str, column: Money, *, benchmark: bool, hold: bool) -> Line:

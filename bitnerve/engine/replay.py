@@ -11,7 +11,7 @@ import numpy as np
 
 from bitnerve.domain.decisions.decision import Decision
 from bitnerve.domain.errors import BrokenInvariant, Refusal
-from bitnerve.domain.market.instrument import Instrument
+from bitnerve.domain.market.instrument import Instrument, bitcoin_column
 from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.signals.indicators import observed_closes, observed_prices, observed_turnover
@@ -81,10 +81,9 @@ def choose_window(recording: Recording, *, tick_ms: int, start_at: int | None, u
 def make_history(recording: Recording) -> History:
     """Return the recording as signals see it."""
     candles = recording.candles
-    bitcoin = next((i for i, symbol in enumerate(recording.symbols) if symbol.startswith("BTC")), -1)
     return History(
         symbols=recording.symbols,
-        bitcoin=bitcoin,
+        bitcoin=bitcoin_column(recording.symbols),
         first_bar=candles.start_at // candles.interval_ms,
         interval_ms=candles.interval_ms,
         open=observed_prices(candles.open, volume=candles.volume),
@@ -136,7 +135,12 @@ class AgentView:
 
     def has_orders(self, column: int) -> bool:
         """Return whether an order that may open or add still works for a symbol."""
-        return self._world.resting_lots(self._a, column) > 0
+        return column in self.pending
+
+    @property
+    def pending(self) -> tuple[int, ...]:
+        """The columns of the symbols for which an order that may open or add still works."""
+        return self._world.pending(self._a)
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -152,7 +156,9 @@ class Snapshots:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._bars = [_stable(world.recording, name) for name in ("open", "high", "low", "close", "volume")]
+        self._bars = [
+            _stable(world.recording, name) for name in ("open", "high", "low", "close", "volume", "quote_volume")
+        ]
         self._mark = np.ascontiguousarray(world.recording.mark)
         self._digest = hashlib.sha256("\n".join(world.symbols).encode()).digest()
         self._seen = 0

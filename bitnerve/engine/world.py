@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from bitnerve.domain.market.instrument import Instrument, instrument_arrays
 from bitnerve.domain.market.recording import FundingSchedule, Recording
 from bitnerve.domain.risk import governor
 from bitnerve.domain.risk.governor import AccountState, Review, SymbolState
-from bitnerve.domain.risk.limits import Limits
+from bitnerve.domain.risk.limits import Limits, tightest
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.timeframe import DAY_MS
 from bitnerve.domain.trading import acceptance, account, margin, marking, orders, path, positions, session
@@ -96,6 +97,9 @@ class World:
         self._funding_cursor = 0
         self._peak = [capital] * len(self.agents)
         self._midnight = [capital] * len(self.agents)
+        self._limits = [
+            tightest(limits, Limits(symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
+        ]
         self._day = -1
         self._working = 0
         self._most_working = 0
@@ -197,7 +201,7 @@ class World:
             equity_at_midnight=self._midnight[a],
         )
         symbols = {name: self._symbol_state(a, self.column[name]) for name in names}
-        return governor.review_decision(decision=decision, account=state, symbols=symbols, limits=self.limits)
+        return governor.review_decision(decision=decision, account=state, symbols=symbols, limits=self._limits[a])
 
     def _symbol_state(self, a: int, column: int) -> SymbolState:
         closes = self.bars[max(0, self.bar - 2) : self.bar, path.CLOSE, column]
@@ -214,13 +218,20 @@ class World:
             resting_lots=self.resting_lots(a, column),
         )
 
+    def pending(self, a: int) -> tuple[int, ...]:
+        """Return the columns of the symbols for which an account has an order at work that could open or add."""
+        exchange = self.exchange
+        count = int(exchange.accounts[a, account.WORKING_COUNT])
+        rows = (exchange.orders[exchange.working[a, k]] for k in range(count))
+        return tuple(sorted({int(row[orders.SYMBOL]) for row in rows if _may_open(row)}))
+
     def resting_lots(self, a: int, column: int) -> int:
         """Return the lots of an account's resting orders that could open or add to a position in a symbol."""
         exchange = self.exchange
         total = 0
         for k in range(int(exchange.accounts[a, account.WORKING_COUNT])):
             row = exchange.orders[exchange.working[a, k]]
-            if row[orders.SYMBOL] == column and not row[orders.REDUCE_ONLY] and row[orders.STATUS] == orders.WORKING:
+            if row[orders.SYMBOL] == column and _may_open(row):
                 total += int(row[orders.QUANTITY] - row[orders.FILLED])
         return total
 
@@ -255,6 +266,10 @@ class World:
         if code in (orders.MAX_LEVERAGE, orders.MARGIN_MODE):
             return str(value)
         return decimal_text(value)
+
+
+def _may_open(row: Any) -> bool:
+    return bool(row[orders.STATUS] == orders.WORKING and not row[orders.REDUCE_ONLY])
 
 
 def _turn(request: OrderRequest | CancelRequest) -> int:

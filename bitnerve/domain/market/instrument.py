@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,19 @@ from bitnerve.domain.units import DECIMALS, EXACT, LEVERAGE_MAX, SCALE, money_un
 
 DEFAULT_MAKER_FEE_RATE = Decimal("0.0002")
 DEFAULT_TAKER_FEE_RATE = Decimal("0.00055")
+
+
+_BITCOIN = re.compile(r"\A(BTC|XBT)(USDT|USDC|FDUSD|BUSD|TUSD|USD|EUR|INR|PERP)?([^A-Z0-9].*)?\Z", re.ASCII)
+
+
+def is_bitcoin(symbol: str) -> bool:
+    """Return whether a symbol trades Bitcoin against money; BTCDOMUSDT and its like only begin with its name."""
+    return bool(_BITCOIN.match(symbol))
+
+
+def bitcoin_column(symbols: Sequence[str]) -> int:
+    """Return the first column that trades Bitcoin, -1 without one."""
+    return next((column for column, symbol in enumerate(symbols) if is_bitcoin(symbol)), -1)
 
 
 class UnfitInstrument(Refusal):

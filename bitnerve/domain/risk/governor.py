@@ -97,6 +97,22 @@ class _Case:
         """Lots already on the order's side (below zero on the other), with what rests to be added."""
         return self.order.side * self.symbol.quantity + self.symbol.resting_lots
 
+    @property
+    def closing_lots(self) -> int:
+        """Lots of the position on the other side that nothing before this order takes away."""
+        return min(self.order.quantity, max(0, -self.carried_lots))
+
+    @property
+    def cost_rate(self) -> int:
+        """What a unit of opened notional needs: its margin, 1 ÷ leverage, and the taker fee."""
+        return -(-SCALE // self.leverage) + max(0, self.symbol.instrument.taker_fee_rate)
+
+    @property
+    def cost(self) -> int:
+        """What the opening part of the order needs of the margin that is left."""
+        opening = self.order.quantity - self.closing_lots
+        return mul_div(self.notional(opening, self.price), self.cost_rate, SCALE, UP)
+
 
 Answer = tuple[int, str, str]
 """(lots allowed, asked, allowed)"""
@@ -141,25 +157,18 @@ def _above_floor(case: _Case, start: int, loss_max: int) -> Answer:
 
 def check_daily_loss(case: _Case) -> Answer:
     """Refuse new risk once the day's loss reaches its limit."""
-    start = case.account.equity_at_midnight
-    floor = mul_div(start, SCALE - case.limits.daily_loss_max, SCALE, UP)
-    return _all_or_nothing(
-        case, ok=case.account.equity > floor, asked=_text(case.account.equity), allowed=f"above {_text(floor)}"
-    )
+    return _above_floor(case, case.account.equity_at_midnight, case.limits.daily_loss_max)
 
 
 def check_drawdown(case: _Case) -> Answer:
     """Refuse new risk once equity has fallen too far from its peak."""
-    floor = mul_div(case.account.equity_peak, SCALE - case.limits.drawdown_max, SCALE, UP)
-    return _all_or_nothing(
-        case, ok=case.account.equity > floor, asked=_text(case.account.equity), allowed=f"above {_text(floor)}"
-    )
+    return _above_floor(case, case.account.equity_peak, case.limits.drawdown_max)
 
 
 def check_leverage(case: _Case) -> Answer:
     """Refuse a leverage above the limit or the venue's lowest tier; the venue itself tests the tier of the notional."""
     most = min(case.limits.leverage_max, case.symbol.instrument.tiers[0].leverage_max)
-    return _all_or_nothing(case, ok=case.leverage <= most, asked=str(case.leverage), allowed=str(most))
+    return _all_or_nothing(case, ok=1 <= case.leverage <= most, asked=str(case.leverage), allowed=str(most))
 
 
 def check_price_band(case: _Case) -> Answer:
@@ -192,14 +201,9 @@ def check_symbol_share(case: _Case) -> Answer:
 
 def check_margin(case: _Case) -> Answer:
     """Trim what opens to the margin that is left, taker fee included."""
-    held = max(0, -case.order.side * case.symbol.quantity)
-    opening = max(0, case.order.quantity - held)
-    unit = case.symbol.instrument
-    # margin + fee = notional × (1 ÷ leverage + fee rate) must fit into what is available
-    cost_rate = -(-SCALE // case.leverage) + max(0, unit.taker_fee_rate)
-    affordable = case.lots_within(mul_div(max(0, case.account.available), SCALE, cost_rate, DOWN))
-    asked = mul_div(case.notional(opening, case.price), cost_rate, SCALE, UP)
-    return min(case.order.quantity, held + affordable), _text(asked), _text(max(0, case.account.available))
+    available = max(0, case.account.available)
+    affordable = case.lots_within(mul_div(available, SCALE, case.cost_rate, DOWN))
+    return min(case.order.quantity, case.closing_lots + affordable), _text(case.cost), _text(available)
 
 
 RULES: tuple[tuple[str, Callable[[_Case], Answer]], ...] = (
@@ -228,18 +232,18 @@ def review_decision(
     rulings: list[Ruling] = []
     states = dict(symbols)
     available = account.available
+    opening = 0
     for number, request in enumerate(decision.orders):
-        if number >= limits.orders_max:
-            rulings.append(
-                Ruling(number, REFUSED, "TOO_MANY_ORDERS", str(len(decision.orders)), str(limits.orders_max))
-            )
+        state = states.get(request.symbol)
+        if state is None:
+            rulings.append(Ruling(number, REFUSED, "UNKNOWN_SYMBOL", request.symbol, "a symbol of this market"))
             continue
         if isinstance(request, CancelRequest) or request.only_reduces:
             passed.append((number, request))
             continue
-        state = states.get(request.symbol)
-        if state is None:
-            rulings.append(Ruling(number, REFUSED, "UNKNOWN_SYMBOL", request.symbol, " ".join(sorted(states))))
+        opening += 1
+        if opening > limits.orders_max:
+            rulings.append(Ruling(number, REFUSED, "TOO_MANY_ORDERS", str(opening), str(limits.orders_max)))
             continue
         case = _Case(request, state, replace(account, available=available), limits)
         order, said = _judge(number, case)
@@ -247,10 +251,7 @@ def review_decision(
         if order is None:
             continue
         passed.append((number, order))
-        held = max(0, -order.side * state.quantity)
-        opening = max(0, order.quantity - held)
-        leverage = order.leverage or state.leverage
-        available -= case.notional(opening, case.price) // leverage
+        available -= replace(case, order=order).cost
         states[request.symbol] = replace(state, resting_lots=state.resting_lots + order.quantity)
     return Review(orders=tuple(passed), rulings=tuple(rulings))
 

@@ -29,7 +29,7 @@ class Limits:
     drawdown_max: int = SCALE // 2
     """Fall from the highest equity, at which new risk ends."""
     orders_max: int = 50
-    """Orders in one decision."""
+    """Orders in one decision that may open or add; what only reduces is never held back."""
 
 
 def tightest(*scopes: Limits) -> Limits:

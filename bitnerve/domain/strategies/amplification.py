@@ -11,12 +11,14 @@ nothing promises that it pays.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from bitnerve.domain.decisions.decision import BUY, SELL, Decision, OrderRequest, close, hold
+from bitnerve.domain.decisions.decision import BUY, SELL, CancelRequest, Decision, OrderRequest, close, hold
+from bitnerve.domain.market.instrument import is_bitcoin
 from bitnerve.domain.risk.sizing import lots_for_share
 from bitnerve.domain.signals.beta import RULES as SCAN_RULES
 from bitnerve.domain.signals.beta import BetaScan
@@ -76,6 +78,10 @@ class Amplification(Strategy):
         """Profiles share momentum, regime and scan: only the windows matter."""
         return (Amplification, self.parameters["rank_window"], self.parameters["fade_window"])
 
+    def universe(self, symbols: Sequence[str]) -> frozenset[str]:
+        """Everything but Bitcoin, under whatever name it is listed."""
+        return frozenset(symbol for symbol in symbols if not is_bitcoin(symbol))
+
     def signals(self, history: History) -> Signals | None:
         """Compute momentum, regime and the scan for every bar; None in a market without Bitcoin."""
         if history.bitcoin < 0:
@@ -117,14 +123,14 @@ class Amplification(Strategy):
         score = float(signals.momentum[now])
         confidence = score / 100.0 if score == score else None
         fading = self._fading(score, float(signals.momentum_before[now]))
-        if fading and view.held:
-            orders = tuple(
-                close(view.symbols[column], SELL if view.quantity(column) > 0 else BUY) for column in view.held
-            )
-            return Decision("EXIT_ALL", fading, orders, confidence)
+        if fading and (view.held or view.pending):
+            # An entry that is still at work would open again behind the exit.
+            cancels = (CancelRequest(view.symbols[column]) for column in view.pending)
+            closes = (close(view.symbols[column], SELL if view.quantity(column) > 0 else BUY) for column in view.held)
+            return Decision("EXIT_ALL", fading, (*cancels, *closes), confidence)
         label = int(signals.regime[now])
         share = self._share(label)
-        free = self.counts["top"] - len(view.held)
+        free = self.counts["top"] - len({*view.held, *view.pending})
         if not score >= self.numbers["enter_above"] or fading or not share or free <= 0:
             return hold(self._why_wait(score, label, share, free), confidence)
         entries = tuple(self._entries(view, signals.score[now], share, free))
@@ -155,7 +161,10 @@ class Amplification(Strategy):
         return "all places are taken" if free <= 0 else "momentum is fading"
 
     def _entries(self, view: View, scores: Floats, share: int, free: int) -> list[OrderRequest]:
-        ranked = sorted((-scores[c], c) for c in range(len(scores)) if scores[c] == scores[c])
+        allowed = self.universe(view.symbols)
+        ranked = sorted(
+            (-scores[c], c) for c, symbol in enumerate(view.symbols) if scores[c] == scores[c] and symbol in allowed
+        )
         entries: list[OrderRequest] = []
         for _, column in ranked[: self.counts["top"]]:
             instrument, mark = view.instruments[column], view.mark(column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -87,6 +87,11 @@ class View(Protocol):
         ...
 
     @property
+    def pending(self) -> tuple[int, ...]:
+        """The columns of the symbols for which an order that may open or add still works."""
+        ...
+
+    @property
     def held(self) -> tuple[int, ...]:
         """The columns of the symbols with an open position."""
         ...
@@ -124,6 +129,10 @@ class Strategy:
     def signals_key(self) -> tuple[Any, ...]:
         """Whatever the signals depend on: agents with equal keys share one computation."""
         return (type(self), tuple(sorted(self.parameters.items())))
+
+    def universe(self, symbols: Sequence[str]) -> frozenset[str] | None:
+        """Return the symbols that may be traded, None for all; the governor refuses the strategy any other."""
+        return None
 
     def signals(self, history: History) -> Any:
         """Compute everything that depends on the market alone, for all bars at once; row i may use bars ≤ i only."""

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any, ClassVar
 
 from bitnerve.domain.decisions.decision import BUY, SELL, Decision, OrderRequest, close, hold
+from bitnerve.domain.market.instrument import bitcoin_column
 from bitnerve.domain.risk.sizing import lots_for_share
 from bitnerve.domain.strategies.base import Strategy, View
 from bitnerve.domain.units import SCALE
@@ -31,7 +32,7 @@ class BuyAndHold(Strategy):
 
     def decide(self, view: View, signals: Any) -> Decision:
         """Buy while flat with nothing on its way."""
-        column = next((i for i, symbol in enumerate(view.symbols) if symbol.startswith("BTC")), -1)
+        column = bitcoin_column(view.symbols)
         if column < 0:
             return hold("no Bitcoin in this market")
         if view.quantity(column) or view.has_orders(column) or view.mark(column) <= 0:
