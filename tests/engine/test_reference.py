@@ -50,10 +50,7 @@ def play(account, prices, symbol="A", **rest):
 
 def ask(account, side, quantity, kind="MARKET", last="100", symbol="A", **rest):
     """Accepts one order; returns (its id, the refusal code)."""
-    prices = {
-        k: u(v) if isinstance(v, str) and k.endswith(("price", "profit", "loss")) else v
-        for k, v in rest.items()
-    }
+    prices = {k: u(v) if isinstance(v, str) and k.endswith(("price", "profit", "loss")) else v for k, v in rest.items()}
     order = {"symbol": symbol, "side": side, "type": kind, "quantity": quantity} | prices
     return account.accept([order], {symbol: u(last)}, {symbol: u(last)})[0]
 
@@ -165,15 +162,11 @@ TIERS = [(u("500"), 500_000, 0, 100), (None, 1_000_000, u("2.5"), 50)]  # contin
 
 
 @pytest.mark.parametrize("mode", ["CROSS", "ISOLATED"])
-@pytest.mark.parametrize(
-    ("side", "sign", "bar"), [("BUY", 1, "100 100 80 90"), ("SELL", -1, "100 120 100 110")]
-)
+@pytest.mark.parametrize(("side", "sign", "bar"), [("BUY", 1, "100 100 80 90"), ("SELL", -1, "100 120 100 110")])
 def test_liquidation_on_a_straight_line_is_the_closed_form(mode, side, sign, bar):
     account = model("100", instrument(tiers=TIERS))
     enter(account, side, 9000, leverage=10, margin_mode=mode)
-    assert (
-        ask(account, side, 10, "LIMIT", limit_price="85" if sign > 0 else "115", margin_mode=mode)[1] is None
-    )
+    assert ask(account, side, 10, "LIMIT", limit_price="85" if sign > 0 else "115", margin_mode=mode)[1] is None
     wallet = 100 if mode == "CROSS" else 90
     level = (wallet + Fraction("2.5") - sign * 900) / (9 * Fraction("0.01") - sign * 9)
     fill = play(account, bar)
@@ -397,7 +390,4 @@ def test_a_lower_leverage_must_be_affordable_and_an_unknown_price_refuses():
     enter(account, "BUY", 5000, leverage=10)
     assert ask(account, "BUY", 10, leverage=4)[1] == "LEVERAGE_MARGIN"
     assert account.leverage["A"] == 10
-    assert (
-        account.accept([{"symbol": "B", "side": "BUY", "type": "MARKET", "quantity": 1}], {}, {})[0][1]
-        == "NO_PRICE"
-    )
+    assert account.accept([{"symbol": "B", "side": "BUY", "type": "MARKET", "quantity": 1}], {}, {})[0][1] == "NO_PRICE"

@@ -17,9 +17,7 @@ HEAVY = ("litellm", "ccxt", "statsmodels", "arch", "statsforecast", "lightgbm", 
 
 
 def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BIN / "lint-imports", "--no-cache"], cwd=house, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([BIN / "lint-imports", "--no-cache"], cwd=house, capture_output=True, text=True, check=False)
 
 
 def lint_style(source: str, *, pretending: str) -> set[str]:

@@ -65,9 +65,7 @@ def test_a_missing_python_is_refused_in_one_line(tmp_path: Path):
 def test_the_front_door_refuses_an_old_python_before_it_needs_django(tmp_path: Path):
     python = write_python(tmp_path / "python", "sys.version_info = (3, 9, 2, 'final', 0); sys.path[0] = '.'")
 
-    outcome = subprocess.run(
-        [python, "manage.py", "tick"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    outcome = subprocess.run([python, "manage.py", "tick"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert outcome.returncode == 1
     assert outcome.stderr.startswith("BitNerve needs Python 3.11 to 3.14, this is 3.9.2.")

@@ -11,9 +11,7 @@ from tests.house.checkout import ROOT
 
 FOLDER = ROOT / "requirements"
 LAYERS = sorted(path.stem for path in FOLDER.glob("*.in"))
-PIN = re.compile(
-    r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)(?P<marker> ; [^\\]+)?", re.MULTILINE
-)
+PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;\\]+)(?P<marker> ; [^\\]+)?", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
