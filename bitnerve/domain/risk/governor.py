@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bitnerve.domain.arithmetic import DOWN, UP, mul_div
+from bitnerve.domain.arithmetic import DOWN, UP
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
 from bitnerve.domain.market.instrument import Instrument
 from bitnerve.domain.risk.limits import Limits
@@ -85,12 +85,12 @@ class _Case:
 
     def notional(self, lots: int, price: int, rounding: int = UP) -> int:
         unit = self.symbol.instrument
-        return mul_div(lots * unit.lot_numerator, price, unit.lot_denominator, rounding)
+        return _ratio(lots * unit.lot_numerator, price, unit.lot_denominator, rounding)
 
     def lots_within(self, notional: int) -> int:
         """Return the lots that a notional buys at the order's price."""
         unit = self.symbol.instrument
-        return mul_div(max(0, notional), unit.lot_denominator, self.price * unit.lot_numerator, DOWN)
+        return _ratio(max(0, notional), unit.lot_denominator, self.price * unit.lot_numerator, DOWN)
 
     @property
     def carried_lots(self) -> int:
@@ -111,11 +111,16 @@ class _Case:
     def cost(self) -> int:
         """What the opening part of the order needs of the margin that is left."""
         opening = self.order.quantity - self.closing_lots
-        return mul_div(self.notional(opening, self.price), self.cost_rate, SCALE, UP)
+        return _ratio(self.notional(opening, self.price), self.cost_rate, SCALE, UP)
 
 
 Answer = tuple[int, str, str]
 """(lots allowed, asked, allowed)"""
+
+
+def _ratio(a: int, b: int, c: int, rounding: int) -> int:
+    """Return a × b ÷ c, rounded UP or DOWN, of any size: what is asked may be absurd, and is refused, not raised."""
+    return -(-a * b // c) if rounding == UP else a * b // c
 
 
 def _text(units: int) -> str:
@@ -143,14 +148,14 @@ def check_data(case: _Case) -> Answer:
     if symbol.bars_silent >= limits.stale_bars_max:
         return 0, f"{symbol.bars_silent} bars without a trade", f"fewer than {limits.stale_bars_max}"
     if symbol.previous > 0:
-        jump = mul_div(abs(symbol.last - symbol.previous), SCALE, symbol.previous, UP)
+        jump = _ratio(abs(symbol.last - symbol.previous), SCALE, symbol.previous, UP)
         if jump > limits.jump_max:
             return 0, f"jump {_text(jump)}", f"at most {_text(limits.jump_max)}"
     return case.order.quantity, "", ""
 
 
 def _above_floor(case: _Case, start: int, loss_max: int) -> Answer:
-    floor = mul_div(start, SCALE - loss_max, SCALE, UP)
+    floor = _ratio(start, SCALE - loss_max, SCALE, UP)
     equity = case.account.equity
     return _all_or_nothing(case, ok=equity > floor, asked=_text(equity), allowed=f"above {_text(floor)}")
 
@@ -174,8 +179,8 @@ def check_leverage(case: _Case) -> Answer:
 def check_price_band(case: _Case) -> Answer:
     """Refuse limit and trigger prices too far from the mark."""
     mark, band = case.symbol.mark, case.limits.price_band
-    low = mul_div(mark, SCALE - band, SCALE, UP)
-    high = mul_div(mark, SCALE + band, SCALE, DOWN)
+    low = _ratio(mark, SCALE - band, SCALE, UP)
+    high = _ratio(mark, SCALE + band, SCALE, DOWN)
     for price in (case.order.limit_price, case.order.trigger_price):
         if price and not low <= price <= high:
             return 0, _text(price), f"{_text(low)} to {_text(high)}"
@@ -196,13 +201,13 @@ def check_notional(case: _Case) -> Answer:
 
 def check_symbol_share(case: _Case) -> Answer:
     """Trim to the largest share of equity that one symbol's position may be worth."""
-    return _within(case, mul_div(max(0, case.account.equity), case.limits.symbol_share_max, SCALE, DOWN))
+    return _within(case, _ratio(max(0, case.account.equity), case.limits.symbol_share_max, SCALE, DOWN))
 
 
 def check_margin(case: _Case) -> Answer:
     """Trim what opens to the margin that is left, taker fee included."""
     available = max(0, case.account.available)
-    affordable = case.lots_within(mul_div(available, SCALE, case.cost_rate, DOWN))
+    affordable = case.lots_within(_ratio(available, SCALE, case.cost_rate, DOWN))
     return min(case.order.quantity, case.closing_lots + affordable), _text(case.cost), _text(available)
 
 
