@@ -27,6 +27,7 @@ tick: $(BASE) ## one recorded tick, step by step
 	$(PY) manage.py tick $(ARGS)
 
 test: $(DEV) ## run the tests
+	$(PY) manage.py compile_kernels
 	$(PY) -m pytest -n 2 $(ARGS)
 
 lint: $(DEV) ## style, import contracts, types, migrations

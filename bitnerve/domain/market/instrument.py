@@ -32,6 +32,9 @@ def bitcoin_column(symbols: Sequence[str]) -> int:
     return next((column for column, symbol in enumerate(symbols) if is_bitcoin(symbol)), -1)
 
 
+FEE_RATE_MAX = Decimal("0.1")
+
+
 class UnfitInstrument(Refusal):
     """An instrument whose grids, tiers or rates cannot be held exactly."""
 
@@ -78,6 +81,8 @@ def make_tier(
         raise UnfitInstrument(f"{field}.leverage_max: {leverage_max} is outside 1..{LEVERAGE_MAX}", field=field)
     if not 0 <= maintenance_rate < 1:
         raise UnfitInstrument(f"{field}.maintenance_rate: {maintenance_rate} is outside 0..1", field=field)
+    if deduction < 0:
+        raise UnfitInstrument(f"{field}.deduction: {deduction} is below zero", field=field)
     return Tier(
         notional_until=None if notional_until is None else money_units(notional_until, field=f"{field}.notional_until"),
         maintenance_rate=rate_units(maintenance_rate, field=f"{field}.maintenance_rate"),
@@ -114,6 +119,9 @@ def make_instrument(
         )
     if min_quantity < 0 or EXACT.divide(min_quantity, lot_size) > INT64_MAX // numerator:
         raise UnfitInstrument(f"{symbol}: min_quantity {min_quantity} does not fit into lots of {lot_size}")
+    for name, rate in (("maker_fee_rate", maker_fee_rate), ("taker_fee_rate", taker_fee_rate)):
+        if abs(rate) > FEE_RATE_MAX:
+            raise UnfitInstrument(f"{symbol}.{name}: {rate} is outside ±{FEE_RATE_MAX}", symbol=symbol)
     _check_tiers(symbol, tiers)
     return Instrument(
         symbol=symbol,
