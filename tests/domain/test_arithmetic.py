@@ -48,6 +48,25 @@ def test_mul_div_is_exact_or_refuses(a, b, c, rounding):
 
 
 @PROPERTY
+@given(a=signed, b=signed, c=positive)
+def test_mul_div_down_is_mul_div_rounded_down(a, b, c):
+    agrees(arithmetic.mul_div_down, (a, b, c), a * b // c)
+
+
+@PROPERTY
+@given(
+    quotient=st.integers(-(2**51), 2**51),
+    c=st.one_of(st.sampled_from([1, 3, 7, 100, 10**8]), st.integers(1, 2**53)),
+    off=st.integers(-1, 1),
+)
+def test_mul_div_down_mends_the_float_beside_every_whole_quotient(quotient, c, off):
+    product = quotient * c + off
+    factor = 1 if product % 2 else 2
+    if abs(product) // factor <= INT64_MAX:
+        agrees(arithmetic.mul_div_down, (product // factor, factor, c), product // c)
+
+
+@PROPERTY
 @given(a=signed, c=positive, doubled=st.integers(0, 2**31))
 def test_mul_div_rounds_ties_to_the_even_neighbor(a, c, doubled):
     agrees(

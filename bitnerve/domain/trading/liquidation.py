@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div, wide_less, wide_product
+from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div, mul_div_down, wide_less, wide_product
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
@@ -14,6 +14,8 @@ from bitnerve.domain.trading.fills import add_order, end_order, fill_order, new_
 from bitnerve.domain.trading.margin import cross_balance_down, cross_fine, isolated_fine, maintenance_fine
 from bitnerve.domain.units import SCALE
 
+PER_SCALE = 1.0 / SCALE
+"""A float's multiplication is quicker than its division, and near enough for the filters."""
 FILTER_SLACK = 1e-9
 """What the float filters leave between themselves and the truth, relative to the sums they are made of."""
 
@@ -36,7 +38,7 @@ def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
     tiers = exchange.instruments.tiers[symbol]
     while tier < last and value * (1.0 + FILTER_SLACK) >= float(tiers[tier, instrument.NOTIONAL_UNTIL]):
         tier += 1
-    return value * float(tiers[tier, instrument.MAINTENANCE_RATE]) / SCALE
+    return value * float(tiers[tier, instrument.MAINTENANCE_RATE]) * PER_SCALE
 
 
 @inner
@@ -263,11 +265,10 @@ def revalue(exchange: Exchange, first: int, until: int, marks: Any, equity: Any,
             quantity = position[positions.QUANTITY]
             if quantity == 0:
                 continue
-            value = mul_div(
+            value = mul_div_down(
                 quantity * table[symbol, instrument.LOT_NUMERATOR],
                 marks[symbol],
                 table[symbol, instrument.LOT_DENOMINATOR],
-                DOWN,
             )
             gain = value - position[positions.COST]
             total = checked_add(total, gain)
