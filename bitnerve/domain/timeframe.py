@@ -41,14 +41,13 @@ def parse_instant(text: str, *, field: str) -> int:
     """Return a date (`2025-02-15`) or a UTC time (`2025-02-15T08:00Z`) in milliseconds."""
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadInstant(
             f"{field}: {text!r} is not a date (2025-02-15) or a UTC time (2025-02-15T08:00Z)",
             field=field,
             value=text,
         ) from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
     return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
