@@ -46,7 +46,8 @@ def main(names: list[str]) -> int:
     aims = [row["met"] for row in rows if row["met"] is not None]
     console.print(
         f"{sum(aims)} of {len(aims)} aims met, in {time.perf_counter() - start:.0f} s on {os.cpu_count()} cores "
-        f"({platform.machine()}, Python {platform.python_version()}, kernels: {MODE})"
+        f"({platform.machine()}, Python {platform.python_version()}, kernels: {MODE}); "
+        f"{os.getloadavg()[0]:.1f} processes were running in the last minute: above 2, others slowed this down"
     )
     if failed:
         console.print(f"failed: {', '.join(failed)}")
