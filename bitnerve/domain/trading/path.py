@@ -73,6 +73,9 @@ def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     state = exchange.prices[account.STATE, 0]
     if state == account.UNKNOWN:
         marks = mark_rows(exchange)
+        if exchange.accounts[a, account.BANDED] == 0:
+            # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
+            set_bands(exchange, a, bars[bar, marks + OPEN])
         safe = keeps_to_bands(exchange, bars, a, bar) or is_safe(
             exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]
         )
