@@ -41,14 +41,14 @@ TIDE_FIGURES = Figures(
     half_lives=(3.0, 24.0, 200.0, 1500.0),
     amplitudes=(0.25, 0.26, 0.12, 0.18),
     flicker=0.10,
-    jumps_per_day=0.15,
-    jump_sigmas=4.5,
+    jumps_per_day=0.2,
+    jump_sigmas=5.5,
     jump_spread=0.4,
     aftershock=0.0,
 )
 TIDE_HOUR, TIDE_WEEKDAY = 0.7, 0.3
 """How far the tide follows Bitcoin's hours and weekdays: alts trade through the weekend."""
-TIDE_MOOD = 0.9
+TIDE_MOOD = 0.95
 """How far the tide's log-sigma follows Bitcoin's, jumps included: crashes are shared."""
 
 # CALIBRATION, "Alts against BTC", row bull: betas are lower when Bitcoin has risen 3 % in 24 hours.

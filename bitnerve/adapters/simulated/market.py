@@ -3,6 +3,8 @@
 It stands in for recorded data in tests, demonstrations and paper seasons without a network. It reproduces the
 measured facts of CALIBRATION and pays nobody for foresight: prices are martingales, given everything before.
 What it does pay is funding, as measured; who collects it bears the risk of the price.
+
+CALIBRATION, which comments of this room name, are the measured tables in `tests/adapters/simulated/table.py`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def _describe_own(traits: Traits, own_mood: float, weight: float) -> Figures:
         jumps_per_day=(0.03 - 0.01 * weight) * traits.affairs,
         jump_sigmas=10.0,
         jump_spread=0.5 + 0.5 * weight,
-        aftershock=0.5 + 0.5 * weight,
+        aftershock=0.7 + 0.3 * weight,
     )
 
 

@@ -1,7 +1,11 @@
 """What every simulated recording keeps: determinism, grids, bars that hold together, and its doors."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from bitnerve.adapters.simulated import SYMBOLS, BadMarket, UnknownSymbol, simul
 from bitnerve.domain.market.instrument import instrument_arrays
 from bitnerve.domain.timeframe import HOUR_MS, parse_instant
 
+ROOT = Path(__file__).parents[3]
 START = parse_instant("2025-01-01", field="start")
 COLUMNS = ("open", "high", "low", "close", "volume", "quote_volume")
 
@@ -55,9 +60,31 @@ def test_other_seed_gives_other_market(recording):
 # A tripwire for whoever changes what a seed yields: raise the version in market.py, and then this.
 def test_bytes_are_the_same_on_every_machine(recording):
     digest = hashlib.sha256()
-    for values in (*(getattr(recording.candles, name) for name in COLUMNS), recording.mark, recording.funding.rate):
+    candles = [getattr(recording.candles, name) for name in COLUMNS]
+    for values in (*candles, recording.mark, recording.funding.rate):
         digest.update(np.ascontiguousarray(values, dtype="<i8").tobytes())
-    assert digest.hexdigest() == "GOLDEN"
+    assert digest.hexdigest() == "b0ab326392653583bd518f2d7fc62fcac54f6b8a4d4af2491826ed63d55d3678"
+
+
+SMALL = """
+import hashlib, sys
+from bitnerve.adapters.simulated import quotes, simulate
+recording = simulate(seed=7, start_at=1735689600000, bar_count=60, symbol_count=3)
+seconds = quotes(seed=7, recording=recording, bar=59, symbols=["ETHUSDT"])
+candles = recording.candles
+digest = hashlib.sha256()
+for values in (candles.high, candles.low, candles.close, candles.volume, recording.mark, seconds.bid):
+    digest.update(values.astype("<i8").tobytes())
+sys.stdout.write(digest.hexdigest())
+"""
+
+
+def test_compiled_and_uncompiled_loops_give_the_same_bytes():
+    def run(**extra):
+        command, environment = [sys.executable, "-c", SMALL], os.environ | extra
+        return subprocess.check_output(command, cwd=ROOT, env=environment)
+
+    assert run() == run(NUMBA_DISABLE_JIT="1", BITNERVE_KERNEL="python")
 
 
 @pytest.mark.parametrize("bars", [1, 100, 2_016, 2_017])
@@ -212,5 +239,5 @@ def test_what_cannot_be_simulated_is_refused_by_name(options, named):
 
 
 def test_unknown_symbol_is_refused():
-    with pytest.raises(UnknownSymbol, match="^DOGEUSDT:"):
+    with pytest.raises(UnknownSymbol, match=r"^DOGEUSDT:"):
         market(symbol_count=None, symbols=["DOGEUSDT"])

@@ -20,7 +20,7 @@ def past(closes, bars):
 
 
 def rules(recording):
-    """Positions at each bar's open from the second bar on, [bar, symbol], by name; long 1, short -1, out 0."""
+    """Positions at the open of each bar but the first, [bar, symbol], by name: long 1, short -1, out 0."""
     closes = recording.candles.close.astype(float)
     market_day = past(closes, 288)[:, :1]
     day = past(closes, 288)
@@ -84,8 +84,10 @@ def test_volatility_and_beta_are_predictable_but_not_the_sign():
     assert abs(np.corrcoef(signs[1:], signs[:-1])[0, 1]) < 0.02
 
 
-def test_inside_a_bar_rules_gain_less_than_a_tenth_of_a_basis_point():
-    recording = simulate(seed=34, start_at=START, bar_count=288 * 5, symbol_count=1)
+def test_inside_a_bar_rules_gain_less_than_a_tenth_of_a_maker_fee():
+    # The seconds are fitted to a bar that is already there, so they are not a martingale to the last digit.
+    recording = simulate(seed=34, start_at=START, bar_count=288 * 8, symbol_count=1)
+    fee_bps = recording.instruments[0].maker_fee_rate / 1e4
     paths = [quotes(seed=34, recording=recording, bar=bar).last for bar in range(recording.bar_count)]
     logs = np.log(np.array(paths, dtype=float))
     highest, lowest = np.maximum.accumulate(logs, axis=1), np.minimum.accumulate(logs, axis=1)
@@ -95,4 +97,4 @@ def test_inside_a_bar_rules_gain_less_than_a_tenth_of_a_basis_point():
         before = logs[:, step:-step:step] - logs[:, : -2 * step : step]
         place = (logs - middle)[:, step:-step:step]
         for position in (np.sign(before), np.sign(place)):
-            assert abs((position * gains).mean()) < 0.1
+            assert abs((position * gains).mean()) < 0.1 * fee_bps

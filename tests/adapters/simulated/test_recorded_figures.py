@@ -1,4 +1,4 @@
-"""The same estimators on the recordings give the figures of CALIBRATION: simulated and recorded are measured alike."""
+"""On the recordings the estimators give what CALIBRATION prints: both kinds of market are measured alike."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,8 @@ LARGE = ("BTCUSDT", "ETHUSDT")
 
 def wide(name, value):
     """One column of a file, [time, symbol], Bitcoin and Ether first."""
-    rows = pd.read_parquet(FOLDER / "ohlcv" / f"{name}.parquet").pivot(index="ts", columns="symbol", values=value)
+    rows = pd.read_parquet(FOLDER / "ohlcv" / f"{name}.parquet")
+    rows = rows.pivot(index="ts", columns="symbol", values=value)
     return rows[[*LARGE, *(symbol for symbol in rows if symbol not in LARGE)]]
 
 
@@ -72,8 +73,9 @@ def test_estimators_on_recordings_give_the_printed_figure(figures, row):
     if row.target == 0.0 and row.key.endswith("r acf"):
         assert abs(figures[row.key]) <= 0.015
     else:
-        # CALIBRATION prints two or three digits.
-        assert figures[row.key] == pytest.approx(row.target, rel=0.055, abs=0.006)
+        # CALIBRATION prints two or three digits, of this one row a single digit.
+        half_digit = 0.05 if row.key == "last to mark mean" else 0.006
+        assert figures[row.key] == pytest.approx(row.target, rel=0.055, abs=half_digit)
 
 
 def test_calibration_has_no_row_that_is_not_measured(figures):
