@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bitnerve.domain.kernel import kernel
+from bitnerve.domain.kernel import COMPILED, kernel
 from bitnerve.domain.market.recording import Candles
 from bitnerve.domain.units import SCALE
 
@@ -251,15 +251,54 @@ def _deviations(values: Floats, window: int, offset: Floats, *, square: bool) ->
     result = np.full(flat.shape, np.nan)
     for start in range((window - 1) * columns, flat.size, _TILE):
         until = min(start + _TILE, flat.size)
-        newest, center, total = flat[start:until], offsets[start:until], np.zeros(until - start)
-        for back in range(columns, window * columns, columns):
-            deviation = (flat[start - back : until - back] - newest) - center
-            if square:
-                deviation *= deviation
-            # Multiplying by one changes no bit, so a hole elsewhere in the chunk changes none here.
-            total += deviation if complete else deviation * present[start - back : until - back]
+        total = np.zeros(until - start)
+        add = _add_deviations if COMPILED else _add_deviations_by_rows
+        add(flat, present, offsets, start, columns, window * columns, complete, square, total)
         result[start:until] = total
     return result.reshape(values.shape)
+
+
+@kernel
+def _add_deviations(
+    flat: Floats,
+    present: npt.NDArray[np.bool_],
+    offsets: Floats,
+    start: int,
+    first: int,
+    last: int,
+    complete: bool,
+    square: bool,
+    total: Floats,
+) -> None:
+    """Add the deviations of a tile from `start`, `first` to `last` elements back, in place."""
+    for back in range(first, last, first):
+        for i in range(total.shape[0]):
+            deviation = (flat[start + i - back] - flat[start + i]) - offsets[start + i]
+            if square:
+                deviation *= deviation
+            # A hole counts nothing, and what is counted is the same bits with a hole elsewhere or without.
+            if complete or present[start + i - back]:
+                total[i] += deviation
+
+
+def _add_deviations_by_rows(
+    flat: Floats,
+    present: npt.NDArray[np.bool_],
+    offsets: Floats,
+    start: int,
+    first: int,
+    last: int,
+    complete: bool,
+    square: bool,
+    total: Floats,
+) -> None:
+    """Do what `_add_deviations` does, in the same order, a row at a time: uncompiled, its loop would take minutes."""
+    until = start + total.shape[0]
+    for back in range(first, last, first):
+        deviation = (flat[start - back : until - back] - flat[start:until]) - offsets[start:until]
+        if square:
+            deviation *= deviation
+        total += deviation if complete else deviation * present[start - back : until - back]
 
 
 def _filled(values: Floats) -> Floats:
