@@ -37,8 +37,8 @@ def throw_scenario(seed):
                 "symbol": symbol,
                 "tick": tick,
                 "lot": lot,
-                "maker": dice.choice(["-0.001", "0.0002", "0.99"]),
-                "taker": dice.choice(["0", "0.00055", "0.99"]),
+                "maker": dice.choice(["-0.001", "0.0002", "0.1"]),
+                "taker": dice.choice(["0", "0.00055", "0.1"]),
                 "tiers": dice.choice(TIERS),
             }
         )
