@@ -7,7 +7,7 @@ VENV ?= .venv
 ARGS ?=
 
 PY := $(VENV)/bin/python
-BASE := $(VENV)/.base
+WEB := $(VENV)/.web
 DEV := $(VENV)/.dev
 BENCH := $(VENV)-bench/.bench
 INSTALL := -m pip install --disable-pip-version-check --require-hashes --only-binary=:all:
@@ -19,11 +19,11 @@ help: ## show this list
 	@printf 'BitNerve: AI agents trade perpetual futures against each other, on paper.\n\n'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s%s\n' "$$name" "$$what"; done
 
-demo: $(BASE) ## a season in your terminal, from recorded market data
+demo: $(WEB) ## a season in your terminal, from recorded market data
 	$(PY) manage.py compile_kernels
 	$(PY) manage.py demo $(ARGS)
 
-tick: $(BASE) ## one recorded tick, step by step
+tick: $(WEB) ## one recorded tick, step by step
 	$(PY) manage.py tick $(ARGS)
 
 test: $(DEV) ## run the tests
@@ -43,7 +43,7 @@ bench: $(DEV) $(BENCH) ## measure the kernels against their peers
 	BITNERVE_BENCH_PYTHON=$(VENV)-bench/bin/python $(PY) -m tests.bench $(ARGS)
 
 lock: $(DEV) ## compile requirements/*.txt anew; UPGRADE=1 moves every pin
-	for layer in base dev bench; do \
+	for layer in base web dev bench; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 	    requirements/$$layer.in --output-file requirements/$$layer.txt || exit 1; \
@@ -54,20 +54,20 @@ clean: ## remove the environments and every cache, but nothing that was recorded
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environments. A stamp is newer than the pins it was installed from, so a second start installs nothing.
-venv: $(BASE)
+venv: $(WEB)
 
 $(VENV)/bin/python $(VENV)-bench/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo 'BitNerve needs Python 3.11 to 3.14, and $(PYTHON) is not here. Name another: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@$(PYTHON) requirements/supported.py
 	$(PYTHON) -m venv --clear $(@D:/bin=) || { rm -rf $(@D:/bin=); exit 1; }
 
-$(BASE): requirements/base.txt | $(VENV)/bin/python
+$(WEB): requirements/web.txt | $(VENV)/bin/python
 	$(PY) $(INSTALL) -r $<
 	@touch $@
 
 $(DEV): requirements/dev.txt | $(VENV)/bin/python
 	$(PY) $(INSTALL) -r $<
-	@touch $@ $(BASE)
+	@touch $@ $(WEB)
 
 $(BENCH): requirements/bench.txt | $(VENV)-bench/bin/python
 	$(VENV)-bench/bin/python $(INSTALL) -r $<

@@ -90,6 +90,6 @@ def test_every_command_that_a_page_promises_exists(page: str):
 
 def test_the_demo_needs_no_tool_of_the_developers():
     planned = make("--dry-run", "--always-make", "demo", "VENV=/nowhere").stdout
-    assert "requirements/base.txt" in planned
+    assert "requirements/web.txt" in planned
     assert "requirements/dev.txt" not in planned
     assert planned.index("compile_kernels") < planned.index("manage.py demo")

@@ -1,0 +1,1 @@
+"""A private PostgreSQL server for whoever has none: its programs come as a Python package."""
