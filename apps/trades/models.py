@@ -1,4 +1,4 @@
-"""What agents decided, what the governors made of it, and what came of it on the venue."""
+"""What agents decided, what the governors made of it, what came of it on the venue, and what it was worth."""
 
 from typing import ClassVar
 
@@ -161,3 +161,39 @@ class Position(models.Model):
     margin_mode = models.CharField(max_length=8, choices=MARGIN_MODES)
     opened_at = models.DateTimeField(null=True)
     """When the position that is held now was opened; null while flat."""
+
+
+class EquityPoint(models.Model):
+    """What an account was worth at a tick; kept by months."""
+
+    append_only = True
+
+    pk = models.CompositePrimaryKey("account_id", "at")
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    at = models.DateTimeField()
+    cash = MoneyField()
+    unrealized_pnl = MoneyField()
+    equity = MoneyField()
+    margin_used = MoneyField()
+    maintenance_margin = MoneyField()
+    chain_sha256 = models.CharField(max_length=64)
+    """The link that takes in this point, the decision before it, and the link before that."""
+
+
+class PositionPoint(models.Model):
+    """An open position at an equity point; kept by months."""
+
+    append_only = True
+
+    pk = models.CompositePrimaryKey("account_id", "at", "instrument_id")
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    at = models.DateTimeField()
+    instrument = models.ForeignKey(Instrument, models.DO_NOTHING, db_constraint=False)
+    quantity = QuantityField()
+    cost_basis = MoneyField()
+    mark_price = PriceField()
+    unrealized_pnl = MoneyField()
+    leverage = models.PositiveIntegerField()
+    margin_mode = models.CharField(max_length=8)
+    margin = MoneyField()
+    maintenance_margin = MoneyField()

@@ -22,6 +22,7 @@ from bitnerve.domain.trading import account
 from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.run import UNSTATED, AgentCard, DecisionLog, Run
+from bitnerve.engine.tables import make_tables
 from bitnerve.engine.world import World
 
 NO_ORDERS = "NO_ORDERS"
@@ -236,7 +237,7 @@ def replay(
     agents = tuple(sorted(agents, key=lambda agent: agent.name))
     rules = rules or Rules()
     world = World(
-        recording=recording,
+        market=make_tables(recording),
         agents=agents,
         capital=capital,
         rules=rules,

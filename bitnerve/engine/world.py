@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
-from bitnerve.domain.kernel import integers, zeros
+from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instrument, instrument_arrays
-from bitnerve.domain.market.recording import FundingSchedule, Recording
 from bitnerve.domain.risk import governor
 from bitnerve.domain.risk.governor import AccountState, Review, SymbolState
 from bitnerve.domain.risk.limits import Limits, tightest
@@ -21,27 +20,7 @@ from bitnerve.domain.timeframe import DAY_MS
 from bitnerve.domain.trading import acceptance, account, margin, marking, orders, path, positions, session
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.units import decimal_text
-
-
-def bar_table(recording: Recording) -> account.Integers:
-    """Return the bars as kernels read them: [bar, row, symbol]."""
-    candles = recording.candles
-    rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
-    if recording.mark_path:
-        marks = recording.mark_path
-        rows += [marks.open, marks.high, marks.low, marks.close]
-    return integers(np.stack(rows, axis=1))
-
-
-def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> account.Integers:
-    """Return the settlements as kernels read them: due at the first bar end at or after each funding time."""
-    table = zeros(len(schedule.at), session.SCHEDULE_COLUMNS)
-    table[:, session.DUE] = integers(-((start_at - schedule.at) // interval_ms))
-    table[:, session.FUNDED_AT] = integers(schedule.at)
-    table[:, session.SYMBOL] = integers(schedule.symbol)
-    table[:, session.RATE] = integers(schedule.rate)
-    table[:, session.KNOWN] = integers(schedule.known.astype(np.int64))
-    return table
+from bitnerve.engine.tables import MarketTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +37,7 @@ class World:
     def __init__(
         self,
         *,
-        recording: Recording,
+        market: MarketTables,
         agents: Sequence[Agent],
         capital: int,
         rules: Rules,
@@ -67,6 +46,7 @@ class World:
         tick_count: int,
     ) -> None:
         """Open one account per agent; `tick_count` is the number of equity rows to come."""
+        recording = market.recording
         self.recording = recording
         self.symbols = recording.symbols
         self.instruments: tuple[Instrument, ...] = recording.instruments
@@ -75,14 +55,7 @@ class World:
         self.capital = capital
         self.seed = seed
         self.column = {symbol: column for column, symbol in enumerate(self.symbols)}
-        self.bars = bar_table(recording)
-        self.mark = integers(recording.mark)
-        self.at = integers(
-            recording.candles.start_at + np.arange(recording.bar_count + 1) * recording.candles.interval_ms
-        )
-        self.funding = funding_table(
-            recording.funding, start_at=recording.candles.start_at, interval_ms=recording.candles.interval_ms
-        )
+        self.bars, self.mark, self.at, self.funding = market.bars, market.mark, market.at, market.funding
         self.exchange: Exchange = account.open_exchange(
             instruments=instrument_arrays(self.instruments),
             rules=rules,
@@ -92,6 +65,9 @@ class World:
         )
         self.marks = marking.blank_marks(tick_count, len(self.agents), 4096)
         self.bar = 0
+        """The bar that opens, or is being traded, now; those before it are closed."""
+        self.now = 0
+        """Milliseconds: when an order that is handed in now is accepted."""
         self.tick = 0
         self._facts = zeros(2)
         self._funding_cursor = 0
@@ -130,14 +106,19 @@ class World:
             self.tick,
         )
         self.bar = until
+        self.now = int(self.at[until])
         self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
-        self.equities = self.marks.equity[self.tick, :, marking.EQUITY].tolist()
+        self._remember(self.marks.equity[self.tick, :, marking.EQUITY].tolist())
         self.tick += 1
-        self._peak = list(map(max, self._peak, self.equities))
-        day = (self.recording.bar_at(until)) // DAY_MS
+
+    def _remember(self, equities: list[int]) -> None:
+        """Take note of everybody's equity at a tick: what the governor measures losses by."""
+        self.equities = equities
+        self._peak = list(map(max, self._peak, equities))
+        day = self.now // DAY_MS
         if day != self._day:
             self._day = day
-            self._midnight = self.equities
+            self._midnight = equities
 
     def _make_room(self, bars: int) -> None:
         """Grow the logs before they could run full: what a run of bars can write has a bound."""
@@ -174,7 +155,7 @@ class World:
         self.exchange = account.with_room(self.exchange, orders=added, events=0, working=self._most_working)
         for number, request in sorted(review.orders, key=lambda pair: _turn(pair[1])):
             if isinstance(request, CancelRequest):
-                acceptance.cancel_orders_of(self.exchange, a, self.column[request.symbol], int(self.at[self.bar]))
+                acceptance.cancel_orders_of(self.exchange, a, self.column[request.symbol], self.now)
                 continue
             code = self._accept(a, request)
             if code:
@@ -209,8 +190,8 @@ class World:
         seen = min(self.bar, 64)
         return SymbolState(
             instrument=self.instruments[column],
-            mark=int(self.mark[self.bar, column]),
-            last=int(closes[-1]) if len(closes) else 0,
+            mark=int(self.exchange.prices[account.MARK, column]),
+            last=int(self.exchange.prices[account.LAST, column]),
             previous=int(closes[-2]) if len(closes) > 1 else 0,
             bars_silent=seen - 1 - int(traded[-1]) if len(traded) else seen,
             quantity=int(self.exchange.positions[a, column, positions.QUANTITY]),
@@ -256,7 +237,7 @@ class World:
         order[orders.TRAILING_RATE] = request.trailing_rate
         order[orders.PARENT] = -1
         order[orders.REASON] = request.reason
-        return int(acceptance.accept(self.exchange, a, row, self._facts, int(self.at[self.bar])))
+        return int(acceptance.accept(self.exchange, a, row, self._facts, self.now))
 
     def _fact(self, request: OrderRequest, code: int, index: int) -> str:
         value = int(self._facts[index])

@@ -21,6 +21,7 @@ from bitnerve.domain.trading import account, orders
 from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.trading.path import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME
 from bitnerve.domain.units import SCALE, protective_stop
+from bitnerve.engine.tables import make_tables
 from bitnerve.engine.world import World
 from tests.bench.market import INTERVAL_MS, START_AT, TICK, make_bars, make_instruments
 from tests.bench.measure import figure
@@ -68,7 +69,7 @@ def run() -> list[dict[str, Any]]:
 def _play(recording: Recording, averages: list[Any], ticks: int) -> tuple[float, int, int]:
     """Return (seconds, orders asked for, events) of `ticks` bars after the slow average's warm-up."""
     world = World(
-        recording=recording,
+        market=make_tables(recording),
         agents=choose_agents("cash"),
         capital=1_000_000 * SCALE,
         rules=Rules(),

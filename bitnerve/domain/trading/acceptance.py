@@ -10,7 +10,7 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fees import notional
-from bitnerve.domain.trading.fills import add_order, end_order, trailing_level
+from bitnerve.domain.trading.fills import add_order, end_order, let_work, trailing_level
 from bitnerve.domain.trading.margin import available, exposure, is_plainly_available, order_price, tier_of
 from bitnerve.domain.trading.matching import closable_lots
 from bitnerve.domain.units import MONEY_MAX, PRICE_MAX, SCALE
@@ -40,6 +40,14 @@ def accept(exchange: Exchange, a: int, row: int, facts: Any, at: int) -> int:
         end_order(exchange, row, orders.REJECTED, code, at)
         exchange.accounts[a, account.WORKING_COUNT] -= 1
     return code
+
+
+@kernel
+def resume_orders(exchange: Exchange) -> None:
+    """Let every order of the log that still works rest with the venue again, in the order of the log."""
+    for row in range(exchange.cursors[account.ORDER_COUNT]):
+        if exchange.orders[row, orders.STATUS] == orders.WORKING:
+            let_work(exchange, exchange.orders[row, orders.ACCOUNT], row)
 
 
 @kernel
