@@ -103,6 +103,7 @@ def grant_rights() -> None:
         for model in apps.get_models(include_auto_created=True):
             rights = "SELECT, INSERT" if getattr(model, "append_only", False) else "SELECT, INSERT, UPDATE, DELETE"
             cursor.execute(f'GRANT {rights} ON "{model._meta.db_table}" TO {name}')
+        cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
 
 
 def _make_application(cursor: object, role: str) -> None:

@@ -33,6 +33,8 @@ LOTS = Kind("bigint[]", "{} * instrument.lot_size")
 TIME = Kind("bigint[]", "to_timestamp(0) + {} * interval '1 millisecond'")
 TIME_OR_NONE = Kind("bigint[]", "CASE WHEN {0} >= 0 THEN to_timestamp(0) + {0} * interval '1 millisecond' END")
 JSON = Kind("jsonb[]")
+NOW = Kind("bigint[]", "clock_timestamp() + {} * interval '1 millisecond'")
+"""The database's own time."""
 
 Values = Mapping[str, tuple[Kind, Any]]
 """The columns of some rows: a kind, and one value per row (a sequence or an array)."""

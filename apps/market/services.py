@@ -10,7 +10,8 @@ import numpy as np
 from django.db import connection, transaction
 
 from apps.common import exact
-from apps.market.models import Instrument, Market
+from apps.market.models import Instrument, Market, Snapshot
+from apps.market.selectors import Window
 from bitnerve.adapters.feeds.recorded import RecordedFeed
 from bitnerve.adapters.feeds.simulated import SimulatedFeed
 from bitnerve.adapters.recordings import load_recording
@@ -18,6 +19,7 @@ from bitnerve.domain.market.instrument import Instrument as Contract
 from bitnerve.domain.market.recording import Recording
 from bitnerve.engine.export import instrument_document
 from bitnerve.engine.ports import Feed
+from bitnerve.engine.snapshots import begin_snapshots, snapshot_digest
 
 _CANDLES = ("open", "high", "low", "close", "quote_volume")
 _BATCH_BARS = 1152
@@ -177,3 +179,27 @@ def _make_months(table: str, recording: Recording, first: int, last: int) -> Non
     months = {make_instant(recording.bar_at(bar)).replace(day=1).date() for bar in (*range(first, last, 288), last - 1)}
     with connection.cursor() as cursor:
         cursor.execute("SELECT make_month(%s, month) FROM unnest(%s::date[]) AS month", [table, sorted(months)])
+
+
+def capture(*, market: Market, series: str, at: datetime, window: Window) -> Snapshot:
+    """Store the hash of everything that can be seen at an instant, and return it; the same call returns the same.
+
+    A chain: each hash takes in the one before, so one hash stands for the whole history up to its instant.
+    """
+    found = Snapshot.objects.filter(series=series, taken_at=at).first()
+    if found is not None:
+        return found
+    before = Snapshot.objects.filter(series=series, taken_at__lt=at).order_by("-taken_at").first()
+    tables = window.tables(bars_until(market, at))
+    seen = bars_until(market, before.taken_at) if before else 0
+    digest = bytes.fromhex(before.sha256) if before else begin_snapshots(tables.recording.symbols)
+    snapshot, _ = Snapshot.objects.get_or_create(
+        series=series,
+        taken_at=at,
+        defaults={
+            "market": market,
+            "seen_from": make_instant(tables.recording.bar_at(seen)),
+            "sha256": snapshot_digest(digest, tables, seen, bars_until(market, at)).hex(),
+        },
+    )
+    return snapshot

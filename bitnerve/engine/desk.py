@@ -101,6 +101,11 @@ class Desk(World):
             self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
 
     @property
+    def order_count(self) -> int:
+        """The number of orders in the log: the next one's row."""
+        return int(self.exchange.cursors[account.ORDER_COUNT])
+
+    @property
     def played_until(self) -> list[int]:
         """Up to when each account has met the market, in milliseconds."""
         return list(self._played_until)

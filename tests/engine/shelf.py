@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitnerve.domain.trading import account, events, marking, orders, positions
+from bitnerve.domain.trading import account, events, marking, orders
 from bitnerve.engine import carry
 from bitnerve.engine.carry import Carried, Changes
 
@@ -28,12 +28,16 @@ class Shelf:
     positions_at: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.figures = [dict(cash=self.capital, sequence=1, tick=self.bar, ordinal=0) for _ in range(self.count)]
+        self.figures = [self._figures(self.capital, 1, self.bar, 0) for _ in range(self.count)]
         self.equities = [(self.capital, self.capital, self.capital)] * self.count
         self.played_until = [self.started_at - 1] * self.count
         self.positions: dict[tuple[int, int], list[int]] = {}
         for a in range(self.count):
             self.equity.append(np.array([a, self.bar, self.capital, 0, self.capital, 0, 0]))
+
+    @staticmethod
+    def _figures(cash: int, sequence: int, tick: int, ordinal: int) -> dict[str, int]:
+        return {"cash": cash, "sequence": sequence, "tick": tick, "ordinal": ordinal}
 
     def take(self, accounts: Sequence[int]) -> Carried:
         """Return accounts as a desk takes them over."""
@@ -87,7 +91,7 @@ class Shelf:
                 kept[events.CAUSE] = fills[int(event[events.CAUSE])]
             self.events.append(kept)
         for i, a in enumerate(accounts):
-            self.figures[a] = dict(cash=now.cash[i], sequence=now.sequence[i], tick=now.tick[i], ordinal=now.ordinal[i])
+            self.figures[a] = self._figures(now.cash[i], now.sequence[i], now.tick[i], now.ordinal[i])
             self.equities[a] = (now.equity[i], now.equity_peak[i], now.equity_at_midnight[i])
             self.played_until[a] = played_until[i]
         for owner, symbol, *cells in now.positions.tolist():
@@ -138,6 +142,3 @@ class Shelf:
         rows = np.array(held, dtype=np.int64).reshape(-1, marking.ROW_COLUMNS)
         rows[:, marking.ROW_TICK] = [number[int(bar)] for bar in rows[:, marking.ROW_TICK]]
         return marking.Marks(equity=equity, positions=rows, used=np.array([len(rows)]))
-
-
-__all__ = ["Shelf", "positions"]
