@@ -26,6 +26,6 @@ def snapshot_digest(before: bytes, market: MarketTables, seen: int, bar: int) ->
     content = hashlib.sha256(before)
     candles = market.recording.candles
     for name in _ROWS:
-        content.update(np.ascontiguousarray(getattr(candles, name)[seen:bar], dtype="<i8"))
-    content.update(np.ascontiguousarray(market.recording.mark[bar], dtype="<i8"))
+        content.update(np.asarray(getattr(candles, name)[seen:bar], dtype="<i8").tobytes())
+    content.update(np.asarray(market.recording.mark[bar], dtype="<i8").tobytes())
     return content.digest()
