@@ -32,6 +32,7 @@ LOTS = Kind("bigint[]", "{} * instrument.lot_size")
 """A quantity; the rows name their instrument."""
 TIME = Kind("bigint[]", "to_timestamp(0) + {} * interval '1 millisecond'")
 TIME_OR_NONE = Kind("bigint[]", "CASE WHEN {0} >= 0 THEN to_timestamp(0) + {0} * interval '1 millisecond' END")
+FLOAT = Kind("double precision[]")
 JSON = Kind("jsonb[]")
 NOW = Kind("bigint[]", "clock_timestamp() + {} * interval '1 millisecond'")
 """The database's own time."""
@@ -41,7 +42,7 @@ Values = Mapping[str, tuple[Kind, Any]]
 
 
 def units(column: str) -> str:
-    """Return the expression that reads an exact column in units of 10⁻⁸."""
+    """Return the expression that reads an exact column, or a sum of such, in units of 10⁻⁸."""
     return f"({column} * 100000000)::bigint"
 
 

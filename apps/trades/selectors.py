@@ -15,6 +15,7 @@ from apps.market.selectors import open_window
 from apps.market.services import bars_until
 from apps.trades.services.desks import READ_ORDER
 from bitnerve.domain.market.instrument import instrument_arrays
+from bitnerve.domain.metrics.trades import Fills, FundingPayments
 from bitnerve.domain.trading import account, events, marking, orders
 from bitnerve.engine.export import LIQUIDITIES, MARGIN_MODES
 from bitnerve.engine.run import UNSTATED, AgentCard, DecisionLog, Run
@@ -299,3 +300,41 @@ def _read_decisions(cursor: Any, season: Season, entries: Sequence[Entry], ticks
         texts=tuple(texts),
         snapshots=tuple(snapshots),
     )
+
+
+def read_trades(account_id: int) -> tuple[Fills, Any, FundingPayments]:
+    """Return an account's fills, the time of each in milliseconds, and its funding, as the metrics read them.
+
+    The fee of a fill holds that of the liquidation that it was part of.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT f.sequence, f.instrument_id,
+                       CASE f.side WHEN 'BUY' THEN 1 ELSE -1 END * {exact.lots("f.quantity")},
+                       {exact.units("f.realized_pnl")},
+                       {exact.units("f.fee - coalesce(charge.amount, 0)")},
+                       (f.reason = 'LIQUIDATION')::int, {exact.milliseconds("f.filled_at")}
+                FROM trades_fill f JOIN market_instrument instrument ON instrument.id = f.instrument_id
+                LEFT JOIN accounts_posting p
+                    ON p.account_id = f.account_id AND p.kind = 'LIQUIDATION_FEE' AND p.source_id = f.fill_id
+                LEFT JOIN accounts_line charge ON charge.posting_id = p.id AND charge.account_name LIKE 'cash:%%'
+                WHERE f.account_id = %s ORDER BY f.sequence""",
+            [account_id],
+        )
+        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 7)
+        cursor.execute(
+            f"""SELECT sequence, instrument_id, coalesce({exact.units("amount")}, 0) FROM trades_fundingpayment
+                WHERE account_id = %s ORDER BY sequence""",
+            [account_id],
+        )
+        paid = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 3)
+    symbols = np.unique(np.concatenate([rows[:, 1], paid[:, 1]]))
+    fills = Fills(
+        sequence=rows[:, 0],
+        symbol=np.searchsorted(symbols, rows[:, 1]),
+        lots=rows[:, 2],
+        realized_pnl=rows[:, 3],
+        fee=rows[:, 4],
+        liquidation=rows[:, 5] == 1,
+    )
+    return fills, rows[:, 6], FundingPayments(paid[:, 0], np.searchsorted(symbols, paid[:, 1]), paid[:, 2])

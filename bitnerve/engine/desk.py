@@ -78,11 +78,13 @@ class Desk(World):
         self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
         self._played_until = list(played_until)
         self._touch = zeros(quotes.TOUCH_ROWS, len(self.symbols))
-        self._last = zeros(len(self.symbols))
         self._tape: Integers = zeros(0, tape.COLUMNS)
         self._met = 0
         self._place = zeros(len(self.agents))
         session.stand_at_tick(self.exchange, self.bars, self.mark, self.bar)
+        # What a symbol without a quote is worth.
+        self._touch[quotes.MARK] = self.mark[self.bar]
+        self._last = self.exchange.prices[account.LAST, : len(self.symbols)].copy()
         if tape_of:
             self._open_bar(seen=True)
 
@@ -94,11 +96,34 @@ class Desk(World):
         while self.bar + 1 < len(self.at) and at >= self.at[self.bar + 1]:
             self._cross()
         if self._tape_of:
+            # A bar that is not closed yet has no marks at its end, so nobody is played across it.
+            at = min(at, int(self.at[0]) + (self.bar + 1) * self.recording.candles.interval_ms - 1)
             self._meet(int(np.searchsorted(self._tape[:, tape.AT], at, side="right")))
             tape.stand_at_touch(self.exchange, self._touch, self._last)
             self.now = max(self.now, at)
             self._played_until = [max(until, at) for until in self._played_until]
             self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything has happened that must be stored, beyond time that has passed."""
+        cursors = self.exchange.cursors
+        return bool(
+            self._ticks
+            or cursors[account.EVENT_COUNT] > 0
+            or len(carry.changed_orders(self.exchange, self._carried)) > 0
+        )
+
+    def appraise(self) -> list[list[int]]:
+        """Return what every account is worth at the prices of the moment: equity, Σ |notional|, Σ notional."""
+        out = zeros(len(self.agents), marking.APPRAISAL_COLUMNS)
+        marking.appraise(self.exchange, out)
+        return [[int(value) for value in row] for row in out]
+
+    def marks_now(self) -> dict[str, int]:
+        """Return the mark prices of the moment by symbol, in price units."""
+        prices = self.exchange.prices[account.MARK, : len(self.symbols)].tolist()
+        return dict(zip(self.symbols, map(int, prices), strict=True))
 
     @property
     def order_count(self) -> int:

@@ -121,6 +121,24 @@ def _create(season: Season, lease: Lease, number: int, state: str) -> Tick:
     )
 
 
+def adopt_open_tick(lease: Lease) -> Tick | None:
+    """Return the season's open tick, if it has one; one of an earlier driver goes on under this lease's epoch."""
+    tick = Tick.objects.filter(season_id=lease.season_id, state=Tick.State.OPEN).first()
+    if tick is not None and tick.epoch < lease.epoch:
+        with transaction.atomic():
+            if _held(lease) is None:
+                return tick
+            Tick.objects.filter(pk=tick.pk, state=Tick.State.OPEN).update(epoch=lease.epoch)
+        tick.epoch = lease.epoch
+    return tick
+
+
+def is_over(tick: Tick) -> bool:
+    """Return whether the deadline of a tick has passed in its market's time."""
+    season = tick.season
+    return season.speed > 0.0 and market_now(season) > tick.deadline_at
+
+
 def lock_open_tick(*, tick_id: int, epoch: int, alone: bool = False) -> Tick | None:
     """Return a tick while it is open under this epoch, locked against being closed; None when it is not.
 

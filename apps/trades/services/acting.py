@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from apps.arenas.models import Entry, Season, Tick
 from apps.arenas.selectors import agent_of, capital_of, limits_of, market_now, rules_of, tick_count, tick_step
-from apps.arenas.services.ticks import end_season, lock_open_tick
+from apps.arenas.services.ticks import end_season, is_over, lock_open_tick
 from apps.market import services as markets
 from apps.market.models import Market
 from apps.market.selectors import Window, open_window
@@ -96,9 +96,17 @@ def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
         if not entries:
             break
         # Whoever stands at another bar (a late joiner, somebody's unfinished work) gets a desk of its own.
-        for group in _by_bar(tick.season, entries):
+        for group in by_bar(tick.season, entries):
             count += _act_together(tick, epoch, group, decided)
     return Acted(count, complete=not _undecided(tick, None))
+
+
+def waiting_chunks(tick: Tick) -> list[list[int]]:
+    """Return the chunks of entries whose decision an open tick still waits for; none once its deadline has passed."""
+    if tick.reason or tick.number >= tick_count(tick.season) or is_over(tick):
+        return []
+    ids = sorted(entry.pk for entry in _undecided(tick, None))
+    return [ids[begin : begin + CHUNK] for begin in range(0, len(ids), CHUNK)]
 
 
 def _undecided(tick: Tick, entry_ids: Sequence[int] | None) -> list[Entry]:
@@ -110,7 +118,7 @@ def _undecided(tick: Tick, entry_ids: Sequence[int] | None) -> list[Entry]:
     return list(entries.select_related("version", "account"))
 
 
-def _by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
+def by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return the entries by the bar at which their accounts stand."""
     groups: dict[int, list[Entry]] = {}
     for entry in entries:
@@ -122,7 +130,7 @@ def _by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
 def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
     """Return how many decisions were stored: all, or none because somebody moved an account meanwhile."""
     season = tick.season
-    sitting = _sit(season, entries)
+    sitting = sit(season, entries)
     desk, taken = sitting.desk, sitting.taken
     at = at_ms(tick.at)
     desk.play_until(at)
@@ -145,7 +153,7 @@ def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dic
     ruled = {}
     for number, entry in enumerate(taken.entries):
         ruled[number] = _rule(desk, number, decided[entry.pk], arrived_at)
-    return len(ruled) if _store(sitting, tick, epoch, ruled) else 0
+    return len(ruled) if store(sitting, tick, epoch, ruled) else 0
 
 
 def _arrive(tick: Tick, desk: Desk) -> int:
@@ -177,7 +185,8 @@ class Sitting:
     window: Window
 
 
-def _sit(season: Season, entries: Sequence[Entry]) -> Sitting:
+def sit(season: Season, entries: Sequence[Entry]) -> Sitting:
+    """Take up the accounts of entries that stand at the same bar."""
     window = open_window(season.market)
     taken = take_up(season=season, entries=entries, window=window)
     tables = window.tables(bars_until(season.market, season.market.collected_until))
@@ -209,7 +218,7 @@ def _tape(market_id: int, every_ms: int, bar: int):  # type: ignore[no-untyped-d
     return markets.open_feed(Market.objects.get(pk=market_id)).tape(bar, every_ms)
 
 
-def _store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Ruled]) -> bool:
+def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Ruled]) -> bool:
     """Store what happened on a desk if the tick is still open; return whether it was."""
     try:
         with transaction.atomic():
@@ -235,10 +244,10 @@ def play(*, season: Season, until: datetime, entries: Sequence[Entry]) -> None:
     """Let accounts meet everything up to an instant and store what happened; without quotes, up to a bar's end."""
     for _ in range(ATTEMPTS):
         left = [entry for entry in entries if entry.account.played_until < until]
-        for group in _by_bar(season, left):
-            sitting = _sit(season, group)
+        for group in by_bar(season, left):
+            sitting = sit(season, group)
             sitting.desk.play_until(at_ms(until))
-            _store(sitting, None, 0, {})
+            store(sitting, None, 0, {})
         entries = list(Entry.objects.filter(pk__in=[entry.pk for entry in left]).select_related("version", "account"))
         if not season.with_quotes or not entries:
             return
@@ -282,8 +291,8 @@ def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
     for _ in range(ATTEMPTS):
         if not silent:
             return
-        for group in _by_bar(tick.season, silent):
-            sitting = _sit(tick.season, group)
+        for group in by_bar(tick.season, silent):
+            sitting = sit(tick.season, group)
             missed = Ruled(
                 hold("no decision came before the deadline"),
                 MISSED,
@@ -291,5 +300,5 @@ def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
                 max(at_ms(tick.deadline_at), *sitting.desk.played_until),
                 range(0),
             )
-            _store(sitting, tick, epoch, dict.fromkeys(range(len(group)), missed))
+            store(sitting, tick, epoch, dict.fromkeys(range(len(group)), missed))
         silent = _undecided(tick, [entry.pk for entry in silent])
