@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.db import connections
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitnerve.settings.production")
@@ -60,6 +61,7 @@ class _Lifespan:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._hub.stop()
+        await database_sync_to_async(connections.close_all)()
         await send({"type": "lifespan.shutdown.complete"})
 
 

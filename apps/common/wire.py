@@ -69,6 +69,11 @@ class WireProtocol(WebSocketsSansIOProtocol):
         if hasattr(self, "scope"):
             cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
 
+    def start_keepalive(self) -> None:
+        """Forget the request once it is answered; a socket lives for hours."""
+        super().start_keepalive()
+        del self.request, self.response
+
     def handle_ping(self) -> None:
         """Answer a ping, unless the answers before are not even read."""
         if self.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:

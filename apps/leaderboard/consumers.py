@@ -57,6 +57,8 @@ class Spectators:
 
     async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
+        # A browser's headers are a fifth of what a socket weighs, and were needed for a moment.
+        scope["headers"].clear()
         wire = find_wire(scope, send)
         room = await self._lead(scope["url_route"]["kwargs"]["arena"], wire)
         try:
