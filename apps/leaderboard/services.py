@@ -50,7 +50,7 @@ def publish_frame(
     """
     with _locks[season.pk]:
         told = _told.get(season.pk)
-        number = _draw_number(season=season, lease_epoch=lease_epoch)
+        number = _draw_number(season=season, after=told.number if told else 0, lease_epoch=lease_epoch)
         if number is None:
             _told.pop(season.pk, None)
             return None
@@ -111,13 +111,16 @@ def _compose(
     }
 
 
-def _draw_number(*, season: Season, lease_epoch: int | None) -> int | None:
-    """Return the season's next frame number, which no other publisher gets; None under a lease that is over."""
-    epoch = "" if lease_epoch is None else "AND lease_epoch = %s"
+def _draw_number(*, season: Season, after: int, lease_epoch: int | None) -> int | None:
+    """Return the season's next frame number, which no other publisher gets; None under a lease that is over.
+
+    It is above `after` even where somebody has saved the whole row, with the counter as it once was.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE arenas_season SET frame = frame + 1 WHERE id = %s {epoch} RETURNING frame",
-            [season.pk] if lease_epoch is None else [season.pk, lease_epoch],
+            "UPDATE arenas_season SET frame = GREATEST(frame, %s) + 1 "
+            "WHERE id = %s AND lease_epoch = COALESCE(%s, lease_epoch) RETURNING frame",
+            [after, season.pk, lease_epoch],
         )
         row = cursor.fetchone()
     return None if row is None else int(row[0])

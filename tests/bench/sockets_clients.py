@@ -1,7 +1,7 @@
 """Thousands of WebSocket clients in one process that cost next to nothing: they read, and count what is whole.
 
-`python -m tests.bench.sockets_clients PORT PATH COUNT` opens the sockets, waits until each has had its first message and
-says so; from then on it says, whenever everybody has had one more message, when the first and the last of them had it.
+`python -m tests.bench.sockets_clients PORT PATH COUNT` opens the sockets, waits until each has had its first
+message and says so; from then on it says, whenever everybody has had one more, when the first and the last had it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 REQUEST = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://localhost\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36\r\n"
     "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\nCache-Control: no-cache\r\n"
     "Cookie: csrftoken={key}; sessionid={key}\r\nPragma: no-cache\r\n\r\n"
 )

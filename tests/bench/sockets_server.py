@@ -1,7 +1,7 @@
 """The two servers that bench_sockets compares, each a process of its own: our hub, or a group of channels-redis.
 
 `python -m tests.bench.sockets_server hub|group` serves on a free port that it prints. It then answers lines:
-"send BYTES" sends one message of so many bytes to everybody and answers when it began, "usage" answers what it has cost.
+"send BYTES" sends everybody one message of so many bytes and answers when it began, "usage" answers what it has cost.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def test_a_broadcast_survives_the_bus():
 
 @pytest.mark.parametrize("message", [b"", b"no frame", b"[]\n{}", b'{"number":1}\n{}', b'{"delta_bytes":1}\n{}'])
 def test_what_is_no_broadcast_is_refused(message):
-    with pytest.raises(ValueError, match="Expecting|not a frame"):
+    with pytest.raises(ValueError, match=r"Expecting|not a frame"):
         Broadcast.unpack(message)
 
 

@@ -27,7 +27,13 @@ def make_season(*, arena="nerve", number=1, state="LIVE"):
     """Return a season whose clock runs."""
     market, _ = Market.objects.get_or_create(
         slug="sim",
-        defaults={"source": "SIMULATED", "parameters": {}, "interval_ms": 60_000, "starts_at": AT, "collected_until": AT},
+        defaults={
+            "source": "SIMULATED",
+            "parameters": {},
+            "interval_ms": 60_000,
+            "starts_at": AT,
+            "collected_until": AT,
+        },
     )
     arena, _ = Arena.objects.get_or_create(slug=arena, defaults={"name": arena})
     return Season.objects.create(

@@ -142,7 +142,8 @@ def test_an_address_that_there_is_not_is_refused(served):
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://", "http://[", "file://localhost", "http://localhost.evil.example"]
+    "origin",
+    ["https://evil.example", "null", "http://", "http://[", "file://localhost", "http://localhost.evil.example"],
 )
 def test_a_page_of_somebody_else_is_refused(served, origin):
     make_season()

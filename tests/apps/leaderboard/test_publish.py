@@ -65,6 +65,15 @@ def test_a_publisher_that_starts_anew_goes_on_counting_with_a_snapshot(season, b
     assert bus.sent[1].delta == b""
 
 
+def test_a_row_that_was_saved_whole_does_not_turn_the_numbers_back(season, bus):
+    assert [publish(season, bus, {"ada": {"rank": rank}}) for rank in (1, 2)] == [1, 2]
+    season.save()
+
+    assert Season.objects.get().frame == 0
+    assert publish(season, bus, {"ada": {"rank": 3}}) == 3
+    assert bus.sent[-1].delta
+
+
 def test_two_publishers_at_once_never_send_a_delta_that_does_not_fit(season, bus):
     publishers = [{}, {}]
     board, seq = None, None
