@@ -99,3 +99,6 @@ HAS_OWN_SERVER = not env.str("DATABASE_URL", default="")
 DATABASES = connect(env, PRIVATE_SERVER)
 DATABASE_ROUTERS = ["bitnerve.settings.database.OwnerMigrates"]
 REDIS_URL = env.str("REDIS_URL", default="")
+
+# How many sockets one address may hold in one process: an office shares one, a benchmark raises it.
+SOCKETS_PER_ADDRESS_MAX = env.int("BITNERVE_SOCKETS_PER_ADDRESS", default=20)
