@@ -18,9 +18,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitnerve.settings.production")
 pages = get_asgi_application()
 
 from apps.common.bus import Bus, get_bus  # noqa: E402
-from apps.leaderboard import selectors, services  # noqa: E402
 from apps.leaderboard.consumers import Spectators, deny  # noqa: E402
 from apps.leaderboard.hub import Hub  # noqa: E402
+from apps.leaderboard.selectors import frames as places  # noqa: E402
+from apps.leaderboard.services import frames  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -30,9 +31,9 @@ def make_application(*, bus: Bus) -> ProtocolTypeRouter:
     """Return the application of one process, with a hub of its own on a bus."""
     hub = Hub(
         bus=bus,
-        channel_of=services.channel_of,
-        find_places=database_sync_to_async(selectors.list_places),
-        recall=database_sync_to_async(lambda season_id: services.recall_broadcast(season_id=season_id)),
+        channel_of=frames.channel_of,
+        find_places=database_sync_to_async(places.list_places),
+        recall=database_sync_to_async(lambda season_id: frames.recall_broadcast(season_id=season_id)),
     )
     spectators = Spectators(
         hub=hub,

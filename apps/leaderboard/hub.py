@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from apps.common.bus import Bus
 from apps.common.wire import Text, Wire
-from apps.leaderboard.selectors import Place
+from apps.leaderboard.selectors.frames import Place
 from bitnerve.engine.frames import Broadcast
 
 PACE_SECONDS = 0.9

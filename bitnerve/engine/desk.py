@@ -50,7 +50,8 @@ class Desk(World):
         """Take over accounts, one per agent, that have met everything up to `played_until` (milliseconds).
 
         `step` is the number of bars in a tick; `tape_of` is given in a season with quotes. All `played_until` lie in
-        the same bar, whose predecessors are closed and part of the market.
+        the same bar, whose predecessors are closed and part of the market; the last millisecond before a bar belongs to
+        it, for whoever has met that has crossed the bar's beginning, funding and marks included.
         """
         super().__init__(
             market=market,
@@ -96,8 +97,9 @@ class Desk(World):
         while self.bar + 1 < len(self.at) and at >= self.at[self.bar + 1]:
             self._cross()
         if self._tape_of:
-            # A bar that is not closed yet has no marks at its end, so nobody is played across it.
-            at = min(at, int(self.at[0]) + (self.bar + 1) * self.recording.candles.interval_ms - 1)
+            # A bar that is not closed yet has no marks at its end, so nobody is played across it, nor to its last
+            # millisecond: who has met that has crossed.
+            at = min(at, int(self.at[0]) + (self.bar + 1) * self.recording.candles.interval_ms - 2)
             self._meet(int(np.searchsorted(self._tape[:, tape.AT], at, side="right")))
             tape.stand_at_touch(self.exchange, self._touch, self._last)
             self.now = max(self.now, at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.leaderboard.services import standings
+from apps.leaderboard.services import closing
 from apps.trades.services import acting
 from worker import graph
 from worker.app import app
@@ -25,4 +25,4 @@ def act(tick_id: int, epoch: int, entry_ids: list[int]) -> None:
 @app.task(name=graph.CLOSE_TICK)
 def close_tick(tick_id: int, epoch: int) -> None:
     """Mark everybody, rank them, and show it."""
-    standings.close_tick(tick_id=tick_id, epoch=epoch)
+    closing.close_tick(tick_id=tick_id, epoch=epoch)

@@ -1,1 +1,1 @@
-"""Rank entries when a tick closes (`standings`), and show what everybody is worth between ticks (`live`)."""
+"""Close ticks (`closing`), rank entries (`standings`), show what everybody is worth (`live`), as `frames`."""

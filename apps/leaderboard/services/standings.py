@@ -1,4 +1,4 @@
-"""Close ticks: rank everybody, keep each day's root, and tell those who watch."""
+"""Rank everybody as of a tick, and keep the root of each day."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from apps.market.selectors import open_window
 from apps.market.services import at_ms, bars_until
 from apps.trades.models import EquityPoint
 from apps.trades.selectors import read_trades
-from apps.trades.services import acting
 from bitnerve.domain.ledger import chain
 from bitnerve.domain.market.instrument import bitcoin_column
 from bitnerve.domain.metrics.scores import Scores
@@ -57,16 +56,6 @@ class _Board:
 
 _boards: dict[int, _Board] = {}
 _lock = threading.Lock()
-
-
-def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
-    """Close a tick if it is time, bring the standings up to it, and return it."""
-    tick = acting.close_tick(tick_id=tick_id, epoch=epoch)
-    if tick is not None:
-        season = Season.objects.select_related("market").get(pk=tick.season_id)
-        update_standings(season, tick)
-        keep_day_roots(season, tick.at)
-    return tick
 
 
 def update_standings(season: Season, tick: Tick) -> None:

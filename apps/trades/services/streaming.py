@@ -84,7 +84,7 @@ def _play_until(season: Season) -> datetime:
     """
     last = latest_tick(season)
     following = tick_at(season, last.number + 1 if last else 0)
-    return min(market_now(season), following - timedelta(milliseconds=1))
+    return min(market_now(season), following - timedelta(milliseconds=2))
 
 
 def _appraise(sitting: Sitting) -> dict[str, Worth]:

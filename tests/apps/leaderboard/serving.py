@@ -15,7 +15,7 @@ from apps.arenas.models import Arena, Entry, Season
 from apps.asgi import make_application
 from apps.common.wire import server_settings
 from apps.leaderboard.models import Standing
-from apps.leaderboard.services import publish_frame
+from apps.leaderboard.services.frames import publish_frame
 from apps.market.models import Market
 from apps.users.models import Team
 

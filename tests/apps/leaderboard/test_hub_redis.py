@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from apps.common.bus import RedisBus
-from apps.leaderboard import services
+from apps.leaderboard.services import frames as services
 from bitnerve.engine.frames import merge_frame
 from tests.apps.common.redis_server import RedisServer
 from tests.apps.leaderboard.serving import PATIENCE, Served, hear, make_season, make_standing, publish

@@ -7,7 +7,7 @@ import pytest
 
 from apps.arenas.models import Season
 from apps.common.bus import LocalBus
-from apps.leaderboard import services
+from apps.leaderboard.services import frames as services
 from bitnerve.engine.frames import Broadcast, merge_frame
 from tests.apps.leaderboard.serving import make_season, publish
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from apps.arenas.models import Season
 from apps.common.bus import Bus, get_bus
-from apps.leaderboard import selectors
+from apps.leaderboard.selectors import frames as selectors
 from bitnerve.engine import frames
 
 # What this process told last of each season; another process may have told something since.
