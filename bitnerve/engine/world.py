@@ -23,6 +23,8 @@ from bitnerve.domain.trading import acceptance, account, margin, marking, orders
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.units import decimal_text
 
+_spell = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def bar_table(recording: Recording) -> account.Integers:
     """Return the bars as kernels read them: [bar, row, symbol]."""
@@ -203,7 +205,7 @@ class World:
                 )
             else:
                 accepted += 1
-        return Outcome(accepted, json.dumps(rulings, separators=(",", ":")) if rulings else "ACCEPTED")
+        return Outcome(accepted, _spell(rulings) if rulings else "ACCEPTED")
 
     def review(self, a: int, decision: Decision) -> Review:
         """Return the governor's review of a decision at this instant."""

@@ -72,6 +72,8 @@ class _Case:
     order: OrderRequest
     symbol: SymbolState
     account: AccountState
+    available: int
+    """Margin that the orders before this one would leave."""
     limits: Limits
 
     @property
@@ -205,7 +207,7 @@ def check_symbol_share(case: _Case) -> Answer:
 
 def check_margin(case: _Case) -> Answer:
     """Trim what opens to the margin that is left, taker fee included."""
-    available = max(0, case.account.available)
+    available = max(0, case.available)
     affordable = case.lots_within(_ratio(available, SCALE, case.cost_rate, DOWN))
     return min(case.order.quantity, case.closing_lots + affordable), _text(case.cost), _text(available)
 
@@ -249,7 +251,7 @@ def review_decision(
         if opening > limits.orders_max:
             rulings.append(Ruling(number, REFUSED, "TOO_MANY_ORDERS", str(opening), str(limits.orders_max)))
             continue
-        case = _Case(request, state, replace(account, available=available), limits)
+        case = _Case(request, state, account, available, limits)
         order, said = _judge(number, case)
         rulings.extend(said)
         if order is None:

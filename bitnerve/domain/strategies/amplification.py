@@ -31,7 +31,7 @@ from bitnerve.domain.units import SCALE
 _ENTRY_REGIMES = (int(Regime.TRANSITION), int(Regime.BULL))
 _OVERHEATED = int(Regime.OVERHEATED)
 
-_CHUNK = 4096
+_CHUNK = 512
 """Bars scanned at a time: the scan of a bar has many columns of which a strategy keeps two."""
 
 
