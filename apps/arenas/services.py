@@ -10,7 +10,7 @@ from bitnerve.domain.kernel import COMPILED
 from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.strategies.catalog import Agent, list_agents
 from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, parse_instant
-from bitnerve.domain.trading import orders
+from bitnerve.domain.trading import account, orders
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.export import make_books
 from bitnerve.engine.replay import Progress, replay
@@ -86,20 +86,26 @@ def compile_kernels(report: Callable[[str, int], None]) -> int:
     return listener.count
 
 
+def _order_rows(run: Run) -> account.Integers:
+    return run.exchange.orders[: int(run.exchange.cursors[account.ORDER_COUNT])]
+
+
 def last_busy_tick(run: Run) -> int:
     """Return the last tick at which an agent asked for an order that was not refused, or the last of all."""
-    quiet = [run.decisions.texts.index(text) for text in ("NO_ORDERS",) if text in run.decisions.texts]
-    for tick in range(len(run.decisions.snapshots) - 1, -1, -1):
-        if any(code not in quiet for code in run.decisions.verdict[tick].tolist()):
-            return tick
-    return len(run.decisions.snapshots) - 1
+    rows = _order_rows(run)
+    # What protects a position or liquidates it was born inside a bar, not at a tick.
+    asked = (rows[:, orders.PARENT] < 0) & (rows[:, orders.REASON] != orders.LIQUIDATED)
+    bars = rows[asked & (rows[:, orders.STATUS] != orders.REJECTED), orders.TICK]
+    if not len(bars):
+        return len(run.decisions.snapshots) - 1
+    return (run.recording.bar_at(int(bars.max())) - int(run.ticks[0])) // run.tick_ms
 
 
 def orders_at(run: Run, tick: int) -> list[tuple[str, str]]:
     """Return (agent, order in words) of every order accepted at a tick, with what became of it."""
     bar = (int(run.ticks[tick]) - run.recording.candles.start_at) // run.recording.candles.interval_ms
     found = []
-    for row in run.exchange.orders[: int(run.exchange.cursors[0])]:
+    for row in _order_rows(run):
         if row[orders.TICK] == bar and row[orders.ACCEPTED_AT] == run.ticks[tick]:
             side = "BUY" if row[orders.SIDE] > 0 else "SELL"
             instrument = run.recording.instruments[row[orders.SYMBOL]]
