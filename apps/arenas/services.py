@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bitnerve.adapters.simulated.market import simulate
 from bitnerve.domain.kernel import COMPILED
+from bitnerve.domain.ledger.checker import check_books
 from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.strategies.catalog import Agent, list_agents
 from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, parse_instant
@@ -60,10 +61,10 @@ def run_season(
 
 
 def compile_kernels(report: Callable[[str, int], None]) -> int:
-    """Compile every kernel that a replay and its export use, and return how many had to be compiled.
+    """Compile every kernel that a replay, its export and their check use, and return how many had to be compiled.
 
-    The way to need them all is to use them all: a short race is run and its books are made. `report` is told each
-    kernel's name and its number. With a warm cache nothing is compiled and this takes a second or two.
+    The way to need them all is to use them all: a short race is run, its books are made and checked. `report` is told
+    each kernel's name and its number. With a warm cache nothing is compiled and this takes a second or two.
     """
     if not COMPILED:
         return 0
@@ -82,7 +83,7 @@ def compile_kernels(report: Callable[[str, int], None]) -> int:
     listener = Listener()
     with event.install_listener("numba:compile", listener):
         season = SimulatedSeason(symbol_count=3, days=1, seed=1)
-        make_books(run=run_season(season=season, recording=make_market(season)))
+        check_books(make_books(run=run_season(season=season, recording=make_market(season))))
     return listener.count
 
 
