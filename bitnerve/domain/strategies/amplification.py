@@ -137,7 +137,7 @@ class Amplification(Strategy):
         free = self.counts["top"] - len({*held, *pending})
         if not score >= self.numbers["enter_above"] or fading or not share or free <= 0:
             return hold(self._why_wait(score, label, share, free), confidence)
-        entries = tuple(self._entries(view, signals.score[now], share, free))
+        entries = tuple(self._entries(view, signals.score[now].tolist(), share, free))
         if not entries:
             return hold("no amplifier is liquid enough and free", confidence)
         names = ", ".join(order.symbol for order in entries)
@@ -164,7 +164,7 @@ class Amplification(Strategy):
             return f"the regime {Regime(label).name if label >= 0 else 'is unknown and'} allows no entry"
         return "all places are taken" if free <= 0 else "momentum is fading"
 
-    def _entries(self, view: View, scores: Floats, share: int, free: int) -> list[OrderRequest]:
+    def _entries(self, view: View, scores: Sequence[float], share: int, free: int) -> list[OrderRequest]:
         allowed = self.universe(view.symbols)
         ranked = sorted(
             (-scores[c], c) for c, symbol in enumerate(view.symbols) if scores[c] == scores[c] and symbol in allowed
