@@ -16,7 +16,7 @@ from bitnerve.domain.kernel import zeros
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.timeframe import DAY_MS
-from bitnerve.domain.trading import account, marking, orders, positions, quotes, session, tape
+from bitnerve.domain.trading import account, marking, orders, quotes, session, tape
 from bitnerve.domain.trading.account import Integers, Rules
 from bitnerve.engine import carry
 from bitnerve.engine.carry import Carried, Changes
@@ -72,11 +72,13 @@ class Desk(World):
         self.now = max(int(self.at[self.bar]), *played_until)
         self.exchange = carry.load(self.exchange, carried)
         self._funding_cursor = self._settlements_before(self.bar)
+        # Whatever was carried in has not been read yet.
+        self._events_seen = -1
         self.equities = list(carried.equity)
         self._peak, self._midnight = list(carried.equity_peak), list(carried.equity_at_midnight)
         self._day = int(self.at[max(carried.tick)]) // DAY_MS
         self._count_orders()
-        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+        self._read_positions()
         self._played_until = list(played_until)
         self._touch = zeros(quotes.TOUCH_ROWS, len(self.symbols))
         self._tape: Integers = zeros(0, tape.COLUMNS)
@@ -104,7 +106,7 @@ class Desk(World):
             tape.stand_at_touch(self.exchange, self._touch, self._last)
             self.now = max(self.now, at)
             self._played_until = [max(until, at) for until in self._played_until]
-            self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+            self._read_positions()
 
     @property
     def has_changed(self) -> bool:
@@ -160,7 +162,7 @@ class Desk(World):
             self._mark()
         else:
             session.stand_at_tick(self.exchange, self.bars, self.mark, until)
-        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+        self._read_positions()
         if self._tape_of:
             self._open_bar(seen=False)
 

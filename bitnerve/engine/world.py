@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
 from bitnerve.domain.kernel import zeros
@@ -21,6 +20,8 @@ from bitnerve.domain.trading import acceptance, account, margin, marking, orders
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.units import decimal_text
 from bitnerve.engine.tables import MarketTables
+
+_spell = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class World:
             has_mark=recording.mark_path is not None,
         )
         self.marks = marking.blank_marks(tick_count, len(self.agents), 4096)
+        self._due: list[int] = self.funding[:, session.DUE].tolist()
         self.bar = 0
         """The bar that opens, or is being traded, now; those before it are closed."""
         self.now = 0
@@ -79,10 +81,13 @@ class World:
         self._day = -1
         self._working = 0
         self._most_working = 0
-        self.quantities: list[list[int]] = []
+        self.quantities = [[0] * len(self.symbols) for _ in self.agents]
         """Positions at the last tick, [account][symbol], in lots."""
+        self.held: list[tuple[int, ...]] = [()] * len(self.agents)
+        """The columns of the symbols with an open position at the last tick, by account."""
         self.equities: list[int] = []
         """Equity at the last tick, by account."""
+        self._events_seen = 0
 
     def start_at(self, bar: int) -> None:
         """Stand at the start of a bar without having traded, and mark: what came before is warm-up."""
@@ -107,7 +112,7 @@ class World:
         )
         self.bar = until
         self.now = int(self.at[until])
-        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+        self._read_positions()
         self._remember(self.marks.equity[self.tick, :, marking.EQUITY].tolist())
         self.tick += 1
 
@@ -119,6 +124,16 @@ class World:
         if day != self._day:
             self._day = day
             self._midnight = equities
+
+    def _read_positions(self) -> None:
+        """Take note of what everybody holds."""
+        event_count = int(self.exchange.cursors[account.EVENT_COUNT])
+        # A position changes by a fill, and every fill is an event.
+        if event_count == self._events_seen:
+            return
+        self._events_seen = event_count
+        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+        self.held = [tuple(column for column, lots in enumerate(row) if lots) for row in self.quantities]
 
     def _make_room(self, bars: int) -> None:
         """Grow the logs before they could run full: what a run of bars can write has a bound."""
@@ -134,8 +149,7 @@ class World:
         self.marks = marking.with_room(self.marks, agents * symbols)
 
     def _settlements_before(self, bar: int) -> int:
-        due = self.funding[self._funding_cursor :, session.DUE]
-        return int(np.searchsorted(due, bar, side="right")) if len(due) and due[0] <= bar else 0
+        return bisect_right(self._due, bar, lo=self._funding_cursor) - self._funding_cursor
 
     def equity(self, a: int) -> int:
         """Return an account's equity at the last tick, in money units."""
@@ -170,7 +184,7 @@ class World:
                 )
             else:
                 accepted += 1
-        return Outcome(accepted, json.dumps(rulings, separators=(",", ":")) if rulings else "ACCEPTED")
+        return Outcome(accepted, _spell(rulings) if rulings else "ACCEPTED")
 
     def review(self, a: int, decision: Decision) -> Review:
         """Return the governor's review of a decision at this instant."""
@@ -185,15 +199,14 @@ class World:
         return governor.review_decision(decision=decision, account=state, symbols=symbols, limits=self._limits[a])
 
     def _symbol_state(self, a: int, column: int) -> SymbolState:
-        closes = self.bars[max(0, self.bar - 2) : self.bar, path.CLOSE, column]
-        traded = np.flatnonzero(self.bars[max(0, self.bar - 64) : self.bar, path.VOLUME, column] > 0)
-        seen = min(self.bar, 64)
+        bars, bar = self.bars, self.bar
+        seen = min(bar, 64)
         return SymbolState(
             instrument=self.instruments[column],
             mark=int(self.exchange.prices[account.MARK, column]),
             last=int(self.exchange.prices[account.LAST, column]),
-            previous=int(closes[-2]) if len(closes) > 1 else 0,
-            bars_silent=seen - 1 - int(traded[-1]) if len(traded) else seen,
+            previous=int(bars[bar - 2, path.CLOSE, column]) if bar > 1 else 0,
+            bars_silent=next((back for back in range(seen) if bars[bar - 1 - back, path.VOLUME, column] > 0), seen),
             quantity=int(self.exchange.positions[a, column, positions.QUANTITY]),
             leverage=int(self.exchange.positions[a, column, positions.LEVERAGE]),
             resting_lots=self.resting_lots(a, column),
@@ -203,6 +216,8 @@ class World:
         """Return the columns of the symbols for which an account has an order at work that could open or add."""
         exchange = self.exchange
         count = int(exchange.accounts[a, account.WORKING_COUNT])
+        if not count:
+            return ()
         rows = (exchange.orders[exchange.working[a, k]] for k in range(count))
         return tuple(sorted({int(row[orders.SYMBOL]) for row in rows if _may_open(row)}))
 

@@ -72,6 +72,8 @@ class _Case:
     order: OrderRequest
     symbol: SymbolState
     account: AccountState
+    available: int
+    """Margin that the orders before this one would leave."""
     limits: Limits
 
     @property
@@ -127,17 +129,16 @@ def _text(units: int) -> str:
     return decimal_text(units)
 
 
-def _all_or_nothing(case: _Case, *, ok: bool, asked: str, allowed: str) -> Answer:
-    return (case.order.quantity if ok else 0), asked, allowed
+def _all(case: _Case) -> Answer:
+    return case.order.quantity, "", ""
 
 
 def check_symbol(case: _Case) -> Answer:
     """Allow only symbols on the list."""
     allowed = case.limits.symbols
-    ok = allowed is None or case.order.symbol in allowed
-    return _all_or_nothing(
-        case, ok=ok, asked=case.order.symbol, allowed="" if allowed is None else " ".join(sorted(allowed))
-    )
+    if allowed is None or case.order.symbol in allowed:
+        return _all(case)
+    return 0, case.order.symbol, " ".join(sorted(allowed))
 
 
 def check_data(case: _Case) -> Answer:
@@ -151,13 +152,13 @@ def check_data(case: _Case) -> Answer:
         jump = _ratio(abs(symbol.last - symbol.previous), SCALE, symbol.previous, UP)
         if jump > limits.jump_max:
             return 0, f"jump {_text(jump)}", f"at most {_text(limits.jump_max)}"
-    return case.order.quantity, "", ""
+    return _all(case)
 
 
 def _above_floor(case: _Case, start: int, loss_max: int) -> Answer:
     floor = _ratio(start, SCALE - loss_max, SCALE, UP)
     equity = case.account.equity
-    return _all_or_nothing(case, ok=equity > floor, asked=_text(equity), allowed=f"above {_text(floor)}")
+    return _all(case) if equity > floor else (0, _text(equity), f"above {_text(floor)}")
 
 
 def check_daily_loss(case: _Case) -> Answer:
@@ -173,7 +174,7 @@ def check_drawdown(case: _Case) -> Answer:
 def check_leverage(case: _Case) -> Answer:
     """Refuse a leverage above the limit or the venue's lowest tier; the venue itself tests the tier of the notional."""
     most = min(case.limits.leverage_max, case.symbol.instrument.tiers[0].leverage_max)
-    return _all_or_nothing(case, ok=1 <= case.leverage <= most, asked=str(case.leverage), allowed=str(most))
+    return _all(case) if 1 <= case.leverage <= most else (0, str(case.leverage), str(most))
 
 
 def check_price_band(case: _Case) -> Answer:
@@ -184,7 +185,7 @@ def check_price_band(case: _Case) -> Answer:
     for price in (case.order.limit_price, case.order.trigger_price):
         if price and not low <= price <= high:
             return 0, _text(price), f"{_text(low)} to {_text(high)}"
-    return case.order.quantity, "", ""
+    return _all(case)
 
 
 def _within(case: _Case, most: int) -> Answer:
@@ -206,7 +207,7 @@ def check_symbol_share(case: _Case) -> Answer:
 
 def check_margin(case: _Case) -> Answer:
     """Trim what opens to the margin that is left, taker fee included."""
-    available = max(0, case.account.available)
+    available = max(0, case.available)
     affordable = case.lots_within(_ratio(available, SCALE, case.cost_rate, DOWN))
     return min(case.order.quantity, case.closing_lots + affordable), _text(case.cost), _text(available)
 
@@ -250,7 +251,7 @@ def review_decision(
         if opening > limits.orders_max:
             rulings.append(Ruling(number, REFUSED, "TOO_MANY_ORDERS", str(opening), str(limits.orders_max)))
             continue
-        case = _Case(request, state, replace(account, available=available), limits)
+        case = _Case(request, state, account, available, limits)
         order, said = _judge(number, case)
         rulings.extend(said)
         if order is None:
