@@ -22,6 +22,8 @@ LEASE_SECONDS = 5.0
 RENEW_SECONDS = 1.0
 TURN_SECONDS = 0.1
 """Between two looks for due ticks: a simulated market's tick may last seconds only."""
+OVER_SECONDS = 0.5
+"""How often a tick whose deadline has passed is asked to close."""
 SWEEP_SECONDS = 5.0
 """How long a step may take before it is sent again; rule A3 asks for fifteen."""
 
@@ -74,9 +76,10 @@ class Dispatcher:
         if open_one is None:
             claimed = ticks.claim_tick(lease)
             if claimed is not None and claimed.state == claimed.State.OPEN:
-                self._sent_at = {claimed.pk: now}
+                self._sent_at[claimed.pk] = now
                 graph.start_tick(claimed)
             return
-        if now - self._sent_at.setdefault(open_one.pk, now) >= SWEEP_SECONDS or ticks.is_over(open_one):
+        waited = now - self._sent_at.setdefault(open_one.pk, now)
+        if waited >= SWEEP_SECONDS or (waited >= OVER_SECONDS and ticks.is_over(open_one)):
             self._sent_at[open_one.pk] = now
             graph.sweep(open_one)

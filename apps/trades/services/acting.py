@@ -61,7 +61,8 @@ def open_tick(*, tick_id: int, epoch: int) -> list[list[int]]:
     season = tick.season
     market = markets.collect(season.market, until=tick.at)
     with transaction.atomic():
-        if lock_open_tick(tick_id=tick_id, epoch=epoch) is None:
+        # Alone, so that two who open it at once do not wait for each other.
+        if lock_open_tick(tick_id=tick_id, epoch=epoch, alone=True) is None:
             return []
         reason = _why_skip(market, tick)
         if reason:
