@@ -9,7 +9,7 @@ from django.db import OperationalError, connections
 from websockets.exceptions import InvalidStatus
 
 from apps.common.bus import LocalBus
-from apps.common.wire import MESSAGE_BYTES_MAX
+from apps.common.wire import MESSAGE_BYTES_MAX, server_settings
 from apps.leaderboard import hub
 from apps.leaderboard.selectors.live import Place
 from bitnerve.engine.frames import merge_frame
@@ -306,6 +306,30 @@ def test_who_stays_behind_is_sent_away(served, bus, monkeypatch):
 
     assert int.from_bytes(frames[-1][1][:2]) == 4008
     assert len(frames) < 12
+
+
+def test_everybody_is_asked_for_a_sign_of_life(committed_db, bus, quick):
+    make_season()
+    server = Served(bus, ws_ping_interval=0.2)
+    client = open_slow(server)
+    frames = read_frames(client, until=lambda frame: frame[0] == 9)
+    client.close()
+    server.stop()
+
+    assert server_settings()["ws_ping_interval"] == 20
+    assert [opcode for opcode, _ in frames] == [1, 9]
+
+
+def test_who_asks_for_answers_and_reads_none_is_cut_off(served):
+    make_season()
+    client = open_slow(served)
+    client.settimeout(PATIENCE)
+    ping = b"\x89\xfd" + bytes(4) + b"?" * 125
+
+    with pytest.raises(ConnectionError):
+        for _ in range(100_000):
+            client.sendall(ping)
+    client.close()
 
 
 def test_any_other_server_can_carry_it_too(committed_db, bus, quick):
