@@ -116,14 +116,13 @@ class Room:
         self._timer = None
         newest, behind, ahead = self.newest, self._behind, self._ahead
         self._written_at = now = self._loop.time()
-        fits = bool(newest.delta) and self._is_complete and self._written == newest.number - 1
+        fits = bool(newest.delta) and self._written == newest.number - 1
         text = Text(newest.delta) if fits else self._make_board()
         for wire in self.wires:
             if wire in behind:
                 self._show_board(wire)
             elif wire not in ahead and not wire.write(text):
                 behind[wire] = now
-        ahead.clear()
         self._written = newest.number if self._is_complete else None
         self._dismiss_if_final()
 

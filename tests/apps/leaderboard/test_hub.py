@@ -3,6 +3,8 @@
 import json
 import socket
 import time
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from django.db import OperationalError, connections
@@ -392,3 +394,10 @@ async def test_arenas_that_are_known_stay_known_while_the_database_is_away(monke
     lobby = hub.Hub(bus=LocalBus(), channel_of=str, find_places=find_places, recall=None)
 
     assert [await lobby.find("nerve"), await lobby.find("nerve"), await lobby.find("other")] == [place, place, None]
+
+
+def test_the_same_server_answers_for_pages(served):
+    with pytest.raises(HTTPError) as answer:
+        urlopen(f"http://127.0.0.1:{served.port}/nowhere-at-all")
+    assert answer.value.code == 404
+    assert "default-src 'none'" in answer.value.headers["Content-Security-Policy"]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.leaderboard import hub
@@ -10,6 +10,7 @@ from bitnerve.engine.frames import Broadcast
 
 ACTIONS = st.lists(
     st.one_of(
+        st.just(("take", 1, True, True)),
         st.tuples(st.just("take"), st.integers(-1, 2), st.booleans(), st.booleans()),
         st.tuples(st.just("enter")),
         st.tuples(st.just("leave"), st.integers(0, 5)),
@@ -18,6 +19,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("sweep")),
         st.tuples(st.just("turn")),
     ),
+    min_size=15,
     max_size=60,
 )
 
@@ -78,6 +80,7 @@ async def play(actions):
         hub.PACE_SECONDS = pace
 
 
+@settings(max_examples=300, deadline=None)
 @given(actions=ACTIONS)
 def test_a_delta_follows_the_frame_it_was_made_from_and_everybody_ends_with_the_newest(actions):
     present, lines, newest = asyncio.run(play(actions))
