@@ -18,9 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitnerve.settings.production")
 pages = get_asgi_application()
 
 from apps.common.bus import Bus, get_bus  # noqa: E402
-from apps.leaderboard.consumers import Spectators, deny  # noqa: E402
+from apps.leaderboard.consumers import Spectators  # noqa: E402
 from apps.leaderboard.hub import Hub  # noqa: E402
-from apps.leaderboard.selectors import frames as places  # noqa: E402
+from apps.leaderboard.selectors import live  # noqa: E402
 from apps.leaderboard.services import frames  # noqa: E402
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -32,7 +32,7 @@ def make_application(*, bus: Bus) -> ProtocolTypeRouter:
     hub = Hub(
         bus=bus,
         channel_of=frames.channel_of,
-        find_places=database_sync_to_async(places.list_places),
+        find_places=database_sync_to_async(live.list_places),
         recall=database_sync_to_async(lambda season_id: frames.recall_broadcast(season_id=season_id)),
     )
     spectators = Spectators(
@@ -47,7 +47,7 @@ def make_application(*, bus: Bus) -> ProtocolTypeRouter:
 async def _refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer a socket at an address that there is not."""
     await receive()
-    await deny(scope, send, status=404)
+    await send({"type": "websocket.close"})
 
 
 class _Lifespan:

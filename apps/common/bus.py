@@ -13,7 +13,7 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol
 
 import redis
@@ -26,7 +26,7 @@ LAST_KEPT_SECONDS = 3600
 ANSWER_SECONDS_MAX = 2.0
 """How long Redis may take to answer before it counts as down."""
 RETRY_SECONDS = 0.5
-HEALTH_SECONDS = 5
+SILENCE_SECONDS = 5.0
 
 _PATIENCE: dict[str, Any] = {"socket_timeout": ANSWER_SECONDS_MAX, "socket_connect_timeout": ANSWER_SECONDS_MAX}
 
@@ -135,11 +135,12 @@ class RedisBus:
         down = False
         while True:
             try:
-                async for data in self._listen(channel):
-                    if down:
-                        logger.info("the bus is back: %s is heard again", channel)
-                    down = False
-                    yield data
+                async with contextlib.aclosing(self._listen(channel)) as messages:
+                    async for data in messages:
+                        if down:
+                            logger.info("the bus is back: %s is heard again", channel)
+                        down = False
+                        yield data
             except (RedisError, OSError) as error:
                 if not down:
                     logger.warning("the bus is down: nothing is heard of %s (%s)", channel, error)
@@ -154,22 +155,29 @@ class RedisBus:
         except (RedisError, OSError):
             return None
 
-    async def _listen(self, channel: str) -> AsyncIterator[bytes]:
+    async def _listen(self, channel: str) -> AsyncGenerator[bytes]:
         async with self._open() as client, client.pubsub() as subscription:
             await subscription.subscribe(channel)
             # Subscribed first, asked second: what is published in between arrives twice rather than never.
-            kept = await client.get(_key(channel))
-            if kept is not None:
-                yield kept
+            newest = None
             while True:
-                message = await subscription.get_message(ignore_subscribe_messages=True, timeout=HEALTH_SECONDS)
-                if message is not None:
-                    yield message["data"]
+                kept = await client.get(_key(channel))
+                if kept is not None and kept != newest:
+                    newest = kept
+                    yield newest
+                # A line may die without a word. So whoever hears nothing for a while asks again, over another one.
+                while (message := await self._next(subscription)) is not None:
+                    newest = message["data"]
+                    yield newest
+
+    async def _next(self, subscription: Any) -> dict[str, Any] | None:
+        """Return the next message of a subscription; None after a while without one."""
+        return await subscription.get_message(ignore_subscribe_messages=True, timeout=SILENCE_SECONDS)
 
     def _open(self) -> redis.asyncio.Redis:
         # Whoever calls tries again in its own time; a client that retries by itself would only hide the cut.
         retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        return redis.asyncio.Redis.from_url(self._url, retry=retry, health_check_interval=HEALTH_SECONDS, **_PATIENCE)
+        return redis.asyncio.Redis.from_url(self._url, retry=retry, **_PATIENCE)
 
     def _send_forever(self) -> None:
         client = redis.Redis.from_url(self._url, retry=redis.retry.Retry(NoBackoff(), 0), **_PATIENCE)

@@ -40,12 +40,11 @@ class Spectators:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one socket from its request to its end."""
         await receive()
-        if not is_origin_allowed(scope, self._allowed_hosts):
-            await deny(scope, send, status=403)
-            return
         address = address_of(scope)
-        if self._sockets[address] >= self._sockets_per_address_max or self._sockets.total() >= SOCKETS_MAX:
-            await deny(scope, send, status=429)
+        is_full = self._sockets[address] >= self._sockets_per_address_max or self._sockets.total() >= SOCKETS_MAX
+        if is_full or not is_origin_allowed(scope, self._allowed_hosts):
+            # Before it is accepted: the server answers 403 and keeps nothing.
+            await send({"type": "websocket.close"})
             return
         self._sockets[address] += 1
         try:
@@ -126,12 +125,3 @@ def address_of(scope: dict[str, Any]) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
-
-
-async def deny(scope: dict[str, Any], send: Send, *, status: int) -> None:
-    """Refuse a socket before it is opened."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": status, "headers": []})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close"})

@@ -11,9 +11,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from django.db import Error as DatabaseError
+
 from apps.common.bus import Bus
 from apps.common.wire import Text, Wire
-from apps.leaderboard.selectors.frames import Place
+from apps.leaderboard.selectors.live import Place
 from bitnerve.engine.frames import Broadcast
 
 PACE_SECONDS = 0.9
@@ -58,7 +60,7 @@ class Room:
         self._is_complete = is_complete
         self._written = newest.number if is_complete else None
         """The number of the frame that everybody has who is not behind; None where the next must be a snapshot."""
-        self._written_at = -PACE_SECONDS
+        self._written_at = self._loop.time() - PACE_SECONDS
         self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, wire: Wire) -> None:
@@ -114,14 +116,13 @@ class Room:
         self._timer = None
         newest, behind, ahead = self.newest, self._behind, self._ahead
         self._written_at = now = self._loop.time()
-        fits = bool(newest.delta) and self._is_complete and self._written == newest.number - 1
+        fits = bool(newest.delta) and self._written == newest.number - 1
         text = Text(newest.delta) if fits else self._make_board()
         for wire in self.wires:
             if wire in behind:
                 self._show_board(wire)
             elif wire not in ahead and not wire.write(text):
                 behind[wire] = now
-        ahead.clear()
         self._written = newest.number if self._is_complete else None
         self._dismiss_if_final()
 
@@ -166,12 +167,17 @@ class Hub:
     async def find(self, arena: str) -> Place | None:
         """Return the newest season of an arena, as of a second ago at most; None where there is no such arena.
 
-        Whatever name is asked for costs the database nothing: all arenas are read at once, and not every time.
+        Whatever name is asked for costs the database nothing: all arenas are read at once, and not every time. While
+        it is away, what it said last is good enough.
         """
         loop = asyncio.get_running_loop()
         async with self._finding:
             if self._places_at is None or loop.time() - self._places_at >= PLACES_SECONDS:
-                self._places = await self._find_places()
+                try:
+                    self._places = await self._find_places()
+                except DatabaseError:
+                    if self._places_at is None:
+                        raise
                 self._places_at = loop.time()
         return self._places.get(arena)
 
@@ -222,6 +228,9 @@ class Hub:
             await asyncio.sleep(SWEEP_SECONDS)
             for season, room in list(self._rooms.items()):
                 room.sweep()
+                if self._tasks[season].done():
+                    logger.error("%s was not listened to any more", season, exc_info=self._tasks[season].exception())
+                    self._tasks[season] = asyncio.create_task(self._listen(season, room))
                 if not room.wires and loop.time() - room.emptied_at >= EMPTY_SECONDS_MAX and not self._opening.locked():
                     del self._rooms[season]
                     self._tasks.pop(season).cancel()

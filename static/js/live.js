@@ -12,7 +12,7 @@
   const RETRY_FIRST = 500, RETRY_MOST = 4000, RETRY_LATER = 15000, PATIENCE = 300000, DECISIONS = 20;
   const NO_SUCH_ARENA = 4004, OVER = 4010;
 
-  let socket = null, board = null, seen = new Set(), state = "";
+  let socket = null, board = null, seen = new Set(), pointsAt = null, state = "";
   let timer = 0, attempts = 0, openedAt = 0, heardAt = 0, gapAt = 0, lostAt = 0;
   let staleSeq = null; // The last frame before a cut: hearing it again is no news.
   let over = false;
@@ -85,7 +85,7 @@
   function replace(frame) {
     board = { ...frame, rows: bare(frame.rows), prices: bare(frame.prices) };
     delete board.type;
-    frame.decisions = news(frame.decisions);
+    tellOnce(frame);
   }
 
   function add(frame) {
@@ -93,15 +93,16 @@
     Object.assign(board, whole);
     for (const [entry, row] of Object.entries(rows || {})) board.rows[entry] = { ...board.rows[entry], ...row };
     Object.assign(board.prices, prices);
-    frame.decisions = news(decisions || []);
+    tellOnce(frame);
     board.decisions = [...board.decisions, ...frame.decisions].slice(-DECISIONS);
   }
 
-  // A snapshot repeats the newest decisions; the page is told each of them once.
-  function news(decisions) {
-    const fresh = decisions.filter((decision) => !seen.has(decision.id));
-    seen = new Set([...seen, ...fresh.map((decision) => decision.id)].slice(-10 * DECISIONS));
-    return fresh;
+  // A snapshot repeats the newest decisions and points; the page is told each of them once.
+  function tellOnce(frame) {
+    frame.decisions = (frame.decisions || []).filter((decision) => !seen.has(decision.id));
+    seen = new Set([...seen, ...frame.decisions.map((decision) => decision.id)].slice(-10 * DECISIONS));
+    if (!frame.points) return;
+    if (frame.points.at === pointsAt) delete frame.points; else pointsAt = frame.points.at;
   }
 
   function isCut() {

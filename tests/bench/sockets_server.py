@@ -39,7 +39,7 @@ class HubServer:
 
         from apps.leaderboard.consumers import Spectators
         from apps.leaderboard.hub import Hub
-        from apps.leaderboard.selectors.frames import Place
+        from apps.leaderboard.selectors.live import Place
 
         async def find_places() -> dict[str, Place]:
             return {"bench": Place(season_id=1, slug="bench-1", state="LIVE")}

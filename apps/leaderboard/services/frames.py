@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +13,12 @@ from django.db import connection
 
 from apps.arenas.models import Season
 from apps.common.bus import Bus, get_bus
-from apps.leaderboard.selectors import frames as selectors
+from apps.leaderboard.selectors import live
 from bitnerve.engine import frames
 
 # What this process told last of each season; another process may have told something since.
 _told: dict[int, _Told] = {}
-_locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+_locks: dict[int, threading.Lock] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def publish_frame(
 
     Returns None, and sends nothing, when `lease_epoch` is no longer the season's: somebody else drives it now.
     """
-    with _locks[season.pk]:
+    with _locks.setdefault(season.pk, threading.Lock()):
         told = _told.get(season.pk)
         number = _draw_number(season=season, after=told.number if told else 0, lease_epoch=lease_epoch)
         if number is None:
@@ -72,13 +71,14 @@ def make_broadcast(
 ) -> frames.Broadcast:
     """Return a frame in both forms, encoded; without `changes` it is a snapshot alone."""
     sent_at = datetime.now(UTC)
+    shown = {part: value for part, value in board.items() if value or part != "points"}
     told = {"seq": number, "at": frames.plain(at), "sent_at": frames.plain(sent_at), "season": season.slug}
     return frames.Broadcast(
         number=number,
         sent_at_ms=time.time_ns() // 1_000_000,
         state=season.state,
         is_moving=season.state == Season.State.LIVE and board["speed"] > 0,
-        snapshot=frames.encode({"type": "snapshot", **told, **board}),
+        snapshot=frames.encode({"type": "snapshot", **told, **shown}),
         delta=b"" if changes is None else frames.encode({"type": "delta", **told, **changes}),
     )
 
@@ -86,7 +86,7 @@ def make_broadcast(
 def recall_broadcast(*, season_id: int) -> frames.Broadcast:
     """Return what the database knows of a season, as a snapshot under the number of the last frame."""
     season = Season.objects.get(pk=season_id)
-    board = frames.plain(selectors.get_board(season=season))
+    board = frames.plain(live.get_board(season=season))
     return make_broadcast(season=season, number=season.frame, at=season.clock_at, board=board, changes=None)
 
 

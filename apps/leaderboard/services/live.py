@@ -13,7 +13,7 @@ from django.db.models import F
 from apps.arenas.models import Season, Tick
 from apps.arenas.selectors import latest_tick, tick_at, tick_count
 from apps.leaderboard.models import Standing
-from apps.leaderboard.selectors.frames import make_row
+from apps.leaderboard.selectors.live import make_row
 from apps.leaderboard.services.frames import publish_frame
 from apps.leaderboard.services.standings import rank
 from apps.market.selectors import open_window

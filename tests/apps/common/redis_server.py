@@ -1,6 +1,7 @@
 """A Redis server of a test's own, which may be emptied, stopped and started again."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -41,6 +42,10 @@ class RedisServer:
         """Kill it, as a machine that fails does."""
         self.process.kill()
         self.process.wait()
+
+    def freeze(self, frozen):
+        """Let it hang without a word, its lines open; or go on."""
+        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def close(self):
         """Stop it for good."""

@@ -152,3 +152,39 @@ async def test_after_a_restart_of_redis_the_newest_arrives(caplog):
     finally:
         await subscription.aclose()
         server.close()
+
+
+@pytest.mark.redis
+async def test_a_redis_that_hangs_holds_nobody_up_and_is_heard_again(monkeypatch):
+    monkeypatch.setattr("apps.common.bus.SILENCE_SECONDS", 0.2)
+    server = RedisServer()
+    bus = RedisBus(server.url)
+    subscription = bus.subscribe("a")
+    try:
+        from_thread(bus, "a", b"1")
+        assert await hear(subscription) == b"1"
+        server.freeze(True)
+        for message in (b"2", b"3"):
+            bus.publish("a", message)
+        assert not await asyncio.to_thread(bus.flush, 0.5)
+        server.freeze(False)
+        heard = b"1"
+        while heard != b"3":
+            heard = await hear(subscription)
+    finally:
+        server.freeze(False)
+        await subscription.aclose()
+        server.close()
+
+
+@pytest.mark.redis
+async def test_a_line_that_has_died_without_a_word_is_made_up_for(server, monkeypatch):
+    monkeypatch.setattr("apps.common.bus.SILENCE_SECONDS", 0.2)
+    bus = RedisBus(server.url)
+    from_thread(bus, "dying", b"1")
+    subscription = bus.subscribe("dying")
+    assert await hear(subscription) == b"1"
+    # Nothing is said on the channel, as if the line had swallowed it; the key says what it was.
+    server.client.set("dying:last", b"2")
+    assert await hear(subscription) == b"2"
+    await subscription.aclose()

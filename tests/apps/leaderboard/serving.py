@@ -115,7 +115,7 @@ class Served:
         return f"ws://127.0.0.1:{self.port}/ws/v1/public/arenas/{arena}"
 
     def open(self, arena="nerve", **options):
-        return connect(self.url(arena), compression=None, open_timeout=PATIENCE, **options)
+        return connect(self.url(arena), compression=None, legacy=True, open_timeout=PATIENCE, **options)
 
     def stop(self):
         self.server.should_exit = True

@@ -142,6 +142,7 @@ def test_a_numbering_that_begins_anew_is_followed(served, bus, monkeypatch):
     with served.open() as client:
         assert hear(client)["seq"] == 501
         type(season).objects.update(frame=0)
+        services._told.clear()
         send(season, bus, {"ada": {"equity": "2"}})
         frame = hear(client)
 

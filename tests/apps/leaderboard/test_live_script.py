@@ -127,6 +127,8 @@ def test_every_board_of_a_season_is_put_together_right(page, server, bus):
     assert set(heard[-1]["board"]["prices"]) == {"BTCUSDT", "ETHUSDT"}
     ids = [entry["id"] for detail in heard for entry in detail["frame"]["decisions"]]
     assert ids == list(range(1, decision + 1)), "each decision is told once"
+    points = [detail["frame"]["points"]["at"] for detail in heard if "points" in detail["frame"]]
+    assert points == sorted(set(points), key=int), "and so are the points"
     assert [entry["id"] for entry in heard[-1]["board"]["decisions"]] == ids[-20:]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from apps.arenas.models import Season, Tick
@@ -69,4 +70,5 @@ def get_last_tick(*, season: Season) -> dict[str, Any] | None:
     tick = Tick.objects.filter(season=season).order_by("-number").first()
     if tick is None:
         return None
-    return {"number": tick.number, "at": tick.at, "next_at": None, "state": tick.state, "reason": tick.reason}
+    next_at = tick.at + timedelta(milliseconds=season.tick_ms)
+    return {"number": tick.number, "at": tick.at, "next_at": next_at, "state": tick.state, "reason": tick.reason}
