@@ -1,7 +1,8 @@
 import pytest
 
 from apps.common.bus import LocalBus
-from apps.leaderboard import hub, services
+from apps.leaderboard import hub
+from apps.leaderboard.services import frames as services
 from tests.apps.leaderboard.serving import Served
 
 
