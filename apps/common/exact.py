@@ -113,7 +113,8 @@ def read_integers(
     Goes through binary COPY: a million rows are no Python objects at any time.
     """
     blocks = []
-    with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
+    # The driver's own cursor: Django's debugging one knows another COPY.
+    with cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
         blocks = [bytes(block) for block in copy]
     data = b"".join(blocks)
     # Source: PostgreSQL manual, COPY, "Binary Format": a header of 19 bytes, then for each row the number of its

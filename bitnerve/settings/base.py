@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "apps.trades",
     "apps.leaderboard",
     "apps.research",
+    "worker",
 ]
 
 MIDDLEWARE = [
@@ -92,6 +93,8 @@ RECORDINGS_DIR = Path(env.str("BITNERVE_RECORDINGS", default="") or BASE_DIR.par
 # Whatever the house makes for itself while it runs: compiled kernels, its private database, exports.
 VAR_DIR = Path(env.str("BITNERVE_VAR", default="") or BASE_DIR / "var").resolve()
 STATIC_ROOT = VAR_DIR / "static"
+# Files are named by their content and compressed once, so that browsers may keep them for ever.
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 # Without DATABASE_URL a private server is started by whoever needs it; without REDIS_URL all runs in one process.
 PRIVATE_SERVER = locate_private_server(VAR_DIR, "postgres")
