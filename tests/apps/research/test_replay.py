@@ -211,7 +211,6 @@ def test_a_disk_that_runs_full_during_the_export_is_named_and_left_empty(files, 
     assert ended.returncode == 2, ended.stderr
     assert "books: the disk is full" in ended.stderr.replace("\n", "")
     assert "Traceback" not in ended.stderr
-    assert "writing " in ended.stderr, "some files did fit"
     assert ended.stdout == ""
     assert list(small_disk.iterdir()) == []
     # The room is there again: a smaller export fits.
