@@ -62,6 +62,8 @@ def play_quote(exchange: Exchange, touch: Any, books: Any, a: int, symbol: int, 
     whole account is tested for liquidation.
     """
     stand_at_quotes(exchange, touch, a)
+    # Nothing is capped here, but what is counted against a bar's cap must not add up for ever.
+    exchange.positions[a, symbol, positions.CAP_USED] = 0
     exchange.agenda[0] = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
