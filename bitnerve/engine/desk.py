@@ -16,7 +16,7 @@ from bitnerve.domain.kernel import zeros
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.timeframe import DAY_MS
-from bitnerve.domain.trading import account, marking, orders, quotes, session, tape
+from bitnerve.domain.trading import account, marking, offers, orders, session, tape
 from bitnerve.domain.trading.account import Integers, Rules
 from bitnerve.engine import carry
 from bitnerve.engine.carry import Carried, Changes
@@ -80,13 +80,13 @@ class Desk(World):
         self._count_orders()
         self._read_positions()
         self._played_until = list(played_until)
-        self._touch = zeros(quotes.TOUCH_ROWS, len(self.symbols))
+        self._touch = zeros(offers.TOUCH_ROWS, len(self.symbols))
         self._tape: Integers = zeros(0, tape.COLUMNS)
         self._met = 0
         self._place = zeros(len(self.agents))
         session.stand_at_tick(self.exchange, self.bars, self.mark, self.bar)
         # What a symbol without a quote is worth.
-        self._touch[quotes.MARK] = self.mark[self.bar]
+        self._touch[offers.MARK] = self.mark[self.bar]
         self._last = self.exchange.prices[account.LAST, : len(self.symbols)].copy()
         if tape_of:
             self._open_bar(seen=True)
@@ -198,7 +198,7 @@ class Desk(World):
 
     def _meet(self, until: int) -> None:
         """Let everybody meet the quotes of the tape before `until`."""
-        levels = zeros(0, 4)
+        no_books = zeros(len(self.symbols), 0, 4)
         while self._met < until:
             self._count_orders()
             room = 16 * (self._working + len(self.agents) * (len(self.symbols) + 2))
@@ -206,7 +206,7 @@ class Desk(World):
                 self.exchange, orders=room, events=room, working=8 * self._most_working + 4 * len(self.symbols) + 8
             )
             self._met = tape.play_tape(
-                self.exchange, self._touch, self._last, self._tape, levels, self._place, self._met, until,
+                self.exchange, self._touch, self._last, self._tape, no_books, self._place, self._met, until,
                 self.bar * STEPS_OF_A_BAR,
             )  # fmt: skip
 

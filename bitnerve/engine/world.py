@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
@@ -76,7 +76,7 @@ class World:
         self._peak = [capital] * len(self.agents)
         self._midnight = [capital] * len(self.agents)
         self._limits = [
-            tightest(limits, Limits(symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
+            tightest(limits, replace(limits, symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
         ]
         self._day = -1
         self._working = 0

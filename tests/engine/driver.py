@@ -286,7 +286,10 @@ def plain(array):
 
 def play(scenario):
     """Play a scenario and return the dump, or the name of what it raised and at which step."""
-    venue = Venue(scenario["specs"], scenario["capital"], scenario.get("rules"), scenario.get("has_mark", False))
+    from tests.engine.quoted_venue import QuotedVenue
+
+    kind = QuotedVenue if scenario.get("quoted") else Venue
+    venue = kind(scenario["specs"], scenario["capital"], scenario.get("rules"), scenario.get("has_mark", False))
     for number, (verb, *arguments) in enumerate(scenario["steps"]):
         try:
             getattr(venue, verb)(*arguments)

@@ -1,7 +1,8 @@
 """Which of the orders that an agent wants may go to the venue, and at what size?
 
-The one door to an order, for every origin (rule D4). Orders that only reduce risk pass; everything else meets each
-rule in turn. A rule answers with the quantity that it allows: all of it, less (a trim), or nothing (a refusal).
+The one door to an order, for every origin (rule D4). Orders that only reduce risk pass, if the venue can write them
+down; everything else meets each rule in turn. A rule answers with the quantity that it allows: all of it, less (a
+trim), or nothing (a refusal).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bitnerve.domain.arithmetic import DOWN, UP
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
+from bitnerve.domain.kernel import INT64_MAX
 from bitnerve.domain.market.instrument import Instrument
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.units import SCALE, decimal_text
@@ -226,6 +228,30 @@ RULES: tuple[tuple[str, Callable[[_Case], Answer]], ...] = (
 """In the order in which they speak; the first refusal ends the case, trims add up."""
 
 
+NUMBERS = (
+    "quantity",
+    "limit_price",
+    "trigger_price",
+    "callback_rate",
+    "leverage",
+    "stop_loss",
+    "take_profit",
+    "trailing_rate",
+)
+
+
+def check_size(number: int, order: OrderRequest) -> Ruling | None:
+    """Refuse an order, even one that only reduces, with a number that the venue could not so much as write down.
+
+    What fits into 64 bits and is still absurd, the venue refuses itself.
+    """
+    for name in NUMBERS:
+        value = getattr(order, name)
+        if abs(value) > INT64_MAX:
+            return Ruling(number, REFUSED, "TOO_LARGE", f"{name} of {value.bit_length()} bits", "63 bits")
+    return None
+
+
 def review_decision(
     *, decision: Decision, account: AccountState, symbols: dict[str, SymbolState], limits: Limits
 ) -> Review:
@@ -244,8 +270,14 @@ def review_decision(
         if state is None:
             rulings.append(Ruling(number, REFUSED, "UNKNOWN_SYMBOL", request.symbol, "a symbol of this market"))
             continue
-        if isinstance(request, CancelRequest) or request.only_reduces:
+        if isinstance(request, CancelRequest):
             passed.append((number, request))
+            continue
+        if request.only_reduces:
+            if too_large := check_size(number, request):
+                rulings.append(too_large)
+            else:
+                passed.append((number, request))
             continue
         opening += 1
         if opening > limits.orders_max:
@@ -255,6 +287,10 @@ def review_decision(
         order, said = _judge(number, case)
         rulings.extend(said)
         if order is None:
+            continue
+        # After the trims: a quantity of any size has been cut to what is allowed.
+        if too_large := check_size(number, order):
+            rulings.append(too_large)
             continue
         passed.append((number, order))
         available -= replace(case, order=order).cost

@@ -186,7 +186,18 @@ def cancel_orders(exchange: Exchange, a: int, unit: int, at: int) -> None:
 
 @inner
 def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_rate: int, bar: int, at: int) -> None:
-    """Close a position as an order of type LIQUIDATION at the standing price, with its fee and any shortfall."""
+    """Close a position at the standing price, moved by spread and the impact of the whole of it."""
+    quantity = exchange.positions[a, symbol, positions.QUANTITY]
+    base = exchange.prices[account.LAST, symbol]
+    moved = notional(exchange.instruments, symbol, abs(quantity), base, UP)
+    rate = spread_rate + impact_rate(exchange.rules, moved, depth)
+    tick = exchange.instruments.table[symbol, instrument.TICK_SIZE]
+    close_at(exchange, a, symbol, taker_price(base, -1 if quantity > 0 else 1, rate, tick), bar, at)
+
+
+@inner
+def close_at(exchange: Exchange, a: int, symbol: int, price: int, bar: int, at: int) -> None:
+    """Close a position as an order of type LIQUIDATION with one fill, its fee and any shortfall."""
     instruments = exchange.instruments
     position = exchange.positions[a, symbol]
     quantity = position[positions.QUANTITY]
@@ -203,8 +214,6 @@ def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_r
     order[orders.REASON] = orders.LIQUIDATED
     add_order(exchange, a, row, at)
     base = exchange.prices[account.LAST, symbol]
-    rate = spread_rate + impact_rate(exchange.rules, notional(instruments, symbol, abs(quantity), base, UP), depth)
-    price = taker_price(base, order[orders.SIDE], rate, instruments.table[symbol, instrument.TICK_SIZE])
     number = fill_order(exchange, a, row, abs(quantity), price, base, False, True, bar, at)
     balance = position[positions.MARGIN]
     if not isolated:

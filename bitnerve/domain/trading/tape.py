@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bitnerve.domain.kernel import inner, kernel
-from bitnerve.domain.trading import account, orders, positions, quotes
+from bitnerve.domain.trading import account, offers, orders, positions, quotes
 from bitnerve.domain.trading.account import Exchange
 
 # Columns of a tape, [quote, column], in order of time, then symbol. Prices in price units, sizes in lots.
@@ -54,17 +54,17 @@ def read_tape(touch: Any, last: Any, tape: Any, first: int, until: int) -> None:
     """Let the touch and the last prices [symbol] follow the quotes [first, until) of a tape, and nothing else."""
     for i in range(first, until):
         symbol = tape[i, SYMBOL]
-        touch[quotes.BID, symbol] = tape[i, BID]
-        touch[quotes.ASK, symbol] = tape[i, ASK]
-        touch[quotes.BID_LOTS, symbol] = tape[i, BID_LOTS]
-        touch[quotes.ASK_LOTS, symbol] = tape[i, ASK_LOTS]
-        touch[quotes.MARK, symbol] = tape[i, MARK]
+        touch[offers.BID, symbol] = tape[i, BID]
+        touch[offers.ASK, symbol] = tape[i, ASK]
+        touch[offers.BID_LOTS, symbol] = tape[i, BID_LOTS]
+        touch[offers.ASK_LOTS, symbol] = tape[i, ASK_LOTS]
+        touch[offers.MARK, symbol] = tape[i, MARK]
         last[symbol] = tape[i, LAST]
 
 
 @kernel
 def play_tape(
-    exchange: Exchange, touch: Any, last: Any, tape: Any, levels: Any, place: Any, first: int, until: int, step: int
+    exchange: Exchange, touch: Any, last: Any, tape: Any, books: Any, place: Any, first: int, until: int, step: int
 ) -> int:
     """Let every account meet the quotes [first, until) of a tape and return the next one: `until`, or an earlier one.
 
@@ -80,7 +80,7 @@ def play_tape(
             if concerns(exchange, a, symbol):
                 if not has_room(exchange, a):
                     return i
-                quotes.play_quote(exchange, touch, levels, a, symbol, step + i, tape[i, AT])
+                quotes.play_quote(exchange, touch, books, a, symbol, step + i, tape[i, AT])
             place[a] = i + 1
     return until
 
@@ -90,4 +90,4 @@ def stand_at_touch(exchange: Exchange, touch: Any, last: Any) -> None:
     """Set the prices to the moment's: the last trades and the marks, where orders are accepted."""
     for symbol in range(touch.shape[1]):
         exchange.prices[account.LAST, symbol] = last[symbol]
-        exchange.prices[account.MARK, symbol] = touch[quotes.MARK, symbol]
+        exchange.prices[account.MARK, symbol] = touch[offers.MARK, symbol]

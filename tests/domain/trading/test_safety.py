@@ -179,7 +179,7 @@ ALLOWED = {
     ("margin.py", "is_plainly_available"),
     # The guards that a size is nowhere near what fits.
     ("acceptance.py", "check_form"),
-    ("quotes.py", "depth_of"),
+    ("offers.py", "depth_of"),
 }
 UNITS_DOOR = {"floats_to_units"}
 
