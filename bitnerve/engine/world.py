@@ -24,13 +24,13 @@ from bitnerve.domain.units import decimal_text
 
 
 def bar_table(recording: Recording) -> account.Integers:
-    """Return the bars as kernels read them: [bar, row, symbol]."""
+    """Return the bars as kernels read them: [row, bar, symbol]."""
     candles = recording.candles
     rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
     if recording.mark_path:
         marks = recording.mark_path
         rows += [marks.open, marks.high, marks.low, marks.close]
-    return integers(np.stack(rows, axis=1))
+    return integers(np.stack(rows))
 
 
 def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> account.Integers:
@@ -204,8 +204,8 @@ class World:
         return governor.review_decision(decision=decision, account=state, symbols=symbols, limits=self._limits[a])
 
     def _symbol_state(self, a: int, column: int) -> SymbolState:
-        closes = self.bars[max(0, self.bar - 2) : self.bar, path.CLOSE, column]
-        traded = np.flatnonzero(self.bars[max(0, self.bar - 64) : self.bar, path.VOLUME, column] > 0)
+        closes = self.bars[path.CLOSE, max(0, self.bar - 2) : self.bar, column]
+        traded = np.flatnonzero(self.bars[path.VOLUME, max(0, self.bar - 64) : self.bar, column] > 0)
         seen = min(self.bar, 64)
         return SymbolState(
             instrument=self.instruments[column],

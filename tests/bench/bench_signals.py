@@ -98,7 +98,7 @@ def trade_bare(opened: Any, low: Any, close: Any, fast: int, slow: int, stop: fl
 def run() -> list[dict[str, Any]]:
     """Return our rate against both peers."""
     bars = make_bars(BARS, SYMBOLS)
-    opened, low, close = (np.ascontiguousarray(bars[:, row]) / SCALE for row in (OPEN, LOW, CLOSE))
+    opened, low, close = (bars[row] / SCALE for row in (OPEN, LOW, CLOSE))
     signals = np.zeros((BARS, SYMBOLS), dtype=np.int8)
     arguments: dict[str, Any] = {
         "instruments": instrument_arrays(make_instruments(SYMBOLS)),
@@ -108,7 +108,7 @@ def run() -> list[dict[str, Any]]:
     at = START_AT + np.arange(BARS + 1) * INTERVAL_MS
     short = slice(0, 3 * SLOW)
     cross_averages(close[short], FAST, SLOW, signals[short])
-    backtest_signals(bars=bars[short], at=at, signals=signals[short], **arguments)
+    backtest_signals(bars=bars[:, short], at=at, signals=signals[short], **arguments)
     trade_bare(opened[short], low[short], close[short], FAST, SLOW, STOP, FEE)
 
     exchange = None
@@ -121,8 +121,8 @@ def run() -> list[dict[str, Any]]:
     seconds = fastest(ours, times=4)
     bare = fastest(lambda: trade_bare(opened, low, close, FAST, SLOW, STOP, FEE), times=4)
     entries = trade_bare(opened, low, close, FAST, SLOW, STOP, FEE)[1]
-    rate = bars.shape[0] * SYMBOLS / seconds / 1e6
-    bare_rate = bars.shape[0] * SYMBOLS / bare / 1e6
+    rate = bars.shape[1] * SYMBOLS / seconds / 1e6
+    bare_rate = bars.shape[1] * SYMBOLS / bare / 1e6
     if exchange is None:
         raise RuntimeError("nothing was measured")
     orders, events = (int(used) for used in exchange.cursors)

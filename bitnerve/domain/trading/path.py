@@ -27,7 +27,7 @@ from bitnerve.domain.trading.margin import FINE
 from bitnerve.domain.trading.matching import execute, expire_if_spent
 from bitnerve.domain.units import rate_floor
 
-# The bars of a market as kernels read them: [bar, row, symbol].
+# The bars of a market as kernels read them: [row, bar, symbol], because a quiet bar is asked for two of the rows only.
 OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE = range(10)
 BAR_ROWS = 10
 """With a mark path; without one the first six will do."""
@@ -42,9 +42,9 @@ def mark_rows(exchange: Exchange) -> int:
 @inner
 def is_loud(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) -> bool:
     """Return whether a bar could meet an order of the account in a symbol."""
-    return bars[bar, VOLUME, symbol] > 0 and (
-        bars[bar, LOW, symbol] <= exchange.alerts[a, positions.ORDER_LOW, symbol]
-        or bars[bar, HIGH, symbol] >= exchange.alerts[a, positions.ORDER_HIGH, symbol]
+    return bars[VOLUME, bar, symbol] > 0 and (
+        bars[LOW, bar, symbol] <= exchange.alerts[a, positions.ORDER_LOW, symbol]
+        or bars[HIGH, bar, symbol] >= exchange.alerts[a, positions.ORDER_HIGH, symbol]
     )
 
 
@@ -63,7 +63,7 @@ def keeps_to_bands(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     marks = mark_rows(exchange)
     alerts = exchange.alerts[a]
     return exchange.accounts[a, account.BANDED] == 1 and not any_reached(
-        bars[bar, marks + LOW], bars[bar, marks + HIGH], alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
+        bars[marks + LOW, bar], bars[marks + HIGH, bar], alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
     )
 
 
@@ -75,9 +75,9 @@ def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
         marks = mark_rows(exchange)
         if exchange.accounts[a, account.BANDED] == 0:
             # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
-            set_bands(exchange, a, bars[bar, marks + OPEN])
+            set_bands(exchange, a, bars[marks + OPEN, bar])
         safe = keeps_to_bands(exchange, bars, a, bar) or is_safe(
-            exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]
+            exchange, a, bars[marks + LOW, bar], bars[marks + HIGH, bar]
         )
         state = account.SAFE if safe else account.UNSAFE
         exchange.prices[account.STATE, 0] = state
@@ -88,12 +88,12 @@ def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
 def is_quiet(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return True when nothing at all can happen to the account in this bar: the common case, decided quickly."""
     alerts = exchange.alerts[a]
-    if any_reached(bars[bar, LOW], bars[bar, HIGH], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH]):
+    if any_reached(bars[LOW, bar], bars[HIGH, bar], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH]):
         return False
     if keeps_to_bands(exchange, bars, a, bar):
         return True
     if knows_safe(exchange, bars, a, bar):
-        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
+        set_bands(exchange, a, bars[mark_rows(exchange) + CLOSE, bar])
         return True
     return False
 
@@ -111,12 +111,12 @@ def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
     begin_bar(exchange, bars, a, bar)
     play_open(exchange, bars, a, bar, at)
     choose_walkers(exchange, bars, a, bar)
-    depths = bars[bar, QUOTE_VOLUME]
+    depths = bars[QUOTE_VOLUME, bar]
     for segment in range(3):
         play_segment(exchange, bars, a, segment, depths, bar, at)
     end_bar(exchange, a)
     if exchange.accounts[a, account.BANDED] == 0:
-        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
+        set_bands(exchange, a, bars[mark_rows(exchange) + CLOSE, bar])
 
 
 @inner
@@ -124,9 +124,9 @@ def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Stand at the opens, with an unused volume cap, and put the orders that the bar could meet on the agenda."""
     marks = mark_rows(exchange)
     for symbol in range(exchange.positions.shape[1]):
-        exchange.prices[account.LAST, symbol] = bars[bar, OPEN, symbol]
-        exchange.prices[account.MARK, symbol] = bars[bar, marks + OPEN, symbol]
-        exchange.prices[account.LIVE, symbol] = 1 if bars[bar, VOLUME, symbol] > 0 else 0
+        exchange.prices[account.LAST, symbol] = bars[OPEN, bar, symbol]
+        exchange.prices[account.MARK, symbol] = bars[marks + OPEN, bar, symbol]
+        exchange.prices[account.LIVE, symbol] = 1 if bars[VOLUME, bar, symbol] > 0 else 0
         exchange.prices[account.LOUD, symbol] = 0
         if is_loud(exchange, bars, a, bar, symbol):
             exchange.prices[account.LOUD, symbol] = 1
@@ -187,7 +187,7 @@ def is_up(exchange: Exchange, order: Any, bar: int) -> bool:
 @inner
 def cap_left(exchange: Exchange, bars: Any, a: int, symbol: int, bar: int) -> int:
     """Return how many lots of a bar's volume the account may still fill."""
-    cap = rate_floor(bars[bar, VOLUME, symbol], exchange.rules.volume_cap_rate)
+    cap = rate_floor(bars[VOLUME, bar, symbol], exchange.rules.volume_cap_rate)
     return cap - exchange.positions[a, symbol, positions.CAP_USED]
 
 
@@ -205,7 +205,7 @@ def fire(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int
         exchange.prices[account.LAST, symbol],
         False,
         cap_left(exchange, bars, a, symbol, bar),
-        bars[bar, QUOTE_VOLUME, symbol],
+        bars[QUOTE_VOLUME, bar, symbol],
         exchange.rules.half_spread_rate,
         inside,
         bar,
@@ -266,7 +266,7 @@ def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
             elif stage == (1 if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET else 0) and is_passed(exchange, order):
                 fire(exchange, bars, a, row, False, bar, at)
     if not knows_safe(exchange, bars, a, bar):
-        liquidate_breached(exchange, a, bars[bar, QUOTE_VOLUME], exchange.rules.half_spread_rate, bar, at)
+        liquidate_breached(exchange, a, bars[QUOTE_VOLUME, bar], exchange.rules.half_spread_rate, bar, at)
     for k in range(1, resting + 1):
         row = exchange.agenda[k]
         order = exchange.orders[row]
@@ -317,12 +317,12 @@ def choose_path(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) ->
     upward = rises_first(exchange, a, symbol)
     first = HIGH if upward else LOW
     second = LOW if upward else HIGH
-    prices[account.TARGET_LAST, symbol] = bars[bar, first, symbol]
-    prices[account.TARGET_LAST + 1, symbol] = bars[bar, second, symbol]
-    prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
-    prices[account.TARGET_MARK, symbol] = bars[bar, marks + first, symbol]
-    prices[account.TARGET_MARK + 1, symbol] = bars[bar, marks + second, symbol]
-    prices[account.TARGET_MARK + 2, symbol] = bars[bar, marks + CLOSE, symbol]
+    prices[account.TARGET_LAST, symbol] = bars[first, bar, symbol]
+    prices[account.TARGET_LAST + 1, symbol] = bars[second, bar, symbol]
+    prices[account.TARGET_LAST + 2, symbol] = bars[CLOSE, bar, symbol]
+    prices[account.TARGET_MARK, symbol] = bars[marks + first, bar, symbol]
+    prices[account.TARGET_MARK + 1, symbol] = bars[marks + second, bar, symbol]
+    prices[account.TARGET_MARK + 2, symbol] = bars[marks + CLOSE, bar, symbol]
 
 
 @inner

@@ -74,8 +74,8 @@ def act_on(exchange: Exchange, a: int, symbol: int, signal: int, rule: SignalRul
 def stand_at_closes(exchange: Exchange, bars: Any, bar: int) -> None:
     """Set the prices to what is known at the start of a bar."""
     for symbol in range(bars.shape[2]):
-        exchange.prices[account.LAST, symbol] = bars[bar - 1, CLOSE, symbol]
-        exchange.prices[account.MARK, symbol] = bars[bar - 1, CLOSE, symbol]
+        exchange.prices[account.LAST, symbol] = bars[CLOSE, bar - 1, symbol]
+        exchange.prices[account.MARK, symbol] = bars[CLOSE, bar - 1, symbol]
 
 
 @kernel
