@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import orders, positions
+from bitnerve.domain.units import SCALE
 
 Integers = npt.NDArray[Any]
 
@@ -27,7 +28,13 @@ ORDINAL = 6
 """The next order number since that tick."""
 BANDED = 7
 """1 while the bands among the account's alerts hold."""
-COLUMNS = 8
+SHARE = 8
+"""The rate by which the bands of cross positions reach beyond the prices at which they were set."""
+WORST = 9
+"""What the cross positions are worth together, PnL less maintenance, each at the worst within its band."""
+OPENING_COUNT = 10
+"""Working orders that are not reduce-only."""
+COLUMNS = 11
 
 EVENT_COLUMNS = 16
 
@@ -54,7 +61,9 @@ STEPS = 14
 """Two lists of numerators and denominators, the length in column 0: the λ of the segment's events so far."""
 STATE = 16
 """Column 0: whether the account is known to be safe, whatever the prices of the bar may do."""
-PRICE_ROWS = 17
+LOUDS = 17
+"""A list like that of the walkers: the symbols that are loud."""
+PRICE_ROWS = 18
 
 UNKNOWN, SAFE, UNSAFE = range(3)
 
@@ -126,6 +135,7 @@ def open_exchange(
         exchange.alerts[:, low] = positions.NO_LOW
         exchange.alerts[:, high] = positions.NO_HIGH
     exchange.accounts[:, BANDED] = 1
+    exchange.accounts[:, SHARE] = SCALE // 2
     return exchange
 
 

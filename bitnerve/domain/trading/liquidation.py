@@ -9,115 +9,14 @@ from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import FILTER_SLACK, maintenance_bound
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
 from bitnerve.domain.trading.fills import add_order, end_order, fill_order, new_row, settle_margin, transfer
 from bitnerve.domain.trading.margin import cross_balance_down, cross_fine, isolated_fine, maintenance_fine
 from bitnerve.domain.units import SCALE
 
-PER_SCALE = 1.0 / SCALE
-"""A float's multiplication is quicker than its division, and near enough for the filters."""
-FILTER_SLACK = 1e-9
-"""What the float filters leave between themselves and the truth, relative to the sums they are made of."""
-
 CROSS = -1
 """The margin unit of all cross positions together; an isolated position is its own unit, named by its symbol."""
-
-
-@inner
-def lot_size(exchange: Exchange, symbol: int) -> float:
-    """Return the lot as a float, for the filters below."""
-    table = exchange.instruments.table
-    return float(table[symbol, instrument.LOT_NUMERATOR]) / float(table[symbol, instrument.LOT_DENOMINATOR])
-
-
-@inner
-def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
-    """Return more than the maintenance of a position worth up to `value`: its tier's rate without the deduction."""
-    tier = 0
-    last = exchange.instruments.table[symbol, instrument.TIER_COUNT] - 1
-    tiers = exchange.instruments.tiers[symbol]
-    while tier < last and value * (1.0 + FILTER_SLACK) >= float(tiers[tier, instrument.NOTIONAL_UNTIL]):
-        tier += 1
-    return value * float(tiers[tier, instrument.MAINTENANCE_RATE]) * PER_SCALE
-
-
-@inner
-def is_safe(exchange: Exchange, a: int, low: Any, high: Any) -> bool:
-    """Return True only when no prices within [low, high] of each symbol can bring a breach.
-
-    A filter in floats: every term is taken at its worst and the sum must clear zero by far more than all rounding
-    together (FILTER_SLACK of the gross sums, where floats are right to 10⁻¹³), so a yes is certain; after a no the
-    exact test decides. Nothing of it flows into the books.
-    """
-    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
-    gross = abs(room)
-    cross = False
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        quantity = position[positions.QUANTITY]
-        if quantity == 0:
-            continue
-        size = float(quantity) * lot_size(exchange, symbol)
-        value = size * float(low[symbol] if quantity > 0 else high[symbol])
-        largest = abs(size) * float(high[symbol])
-        cost = float(position[positions.COST])
-        worst = value - cost - maintenance_bound(exchange, symbol, largest)
-        terms = abs(value) + abs(cost) + largest
-        if position[positions.ISOLATED] == 1:
-            margin = float(position[positions.MARGIN])
-            if margin + worst <= (terms + abs(margin)) * FILTER_SLACK + 16.0:
-                return False
-        else:
-            cross = True
-            room += worst
-            gross += terms
-    return not cross or room > gross * FILTER_SLACK + 16.0
-
-
-@inner
-def set_bands(exchange: Exchange, a: int, close: Any) -> None:
-    """Set for each symbol the band around `close` in which, as long as all keep to theirs, no breach is possible.
-
-    The same kind of filter: what is left after everything at its worst, over the gross value, is the share by which
-    all prices may move at once, half at most; maintenance is bounded at one and a half times the value.
-    """
-    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
-    gross = 0.0
-    terms = abs(room)
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        if position[positions.QUANTITY] == 0 or position[positions.ISOLATED] == 1:
-            continue
-        value = float(position[positions.QUANTITY]) * lot_size(exchange, symbol) * float(close[symbol])
-        cost = float(position[positions.COST])
-        room += value - cost - maintenance_bound(exchange, symbol, 1.5 * abs(value))
-        gross += abs(value)
-        terms += 3.0 * abs(value) + abs(cost)
-    share = 0.5
-    if gross > 0.0:
-        share = min(share, (room - terms * FILTER_SLACK - 16.0) / gross)
-    alerts = exchange.alerts[a]
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        alerts[positions.BAND_LOW, symbol] = positions.NO_LOW
-        alerts[positions.BAND_HIGH, symbol] = positions.NO_HIGH
-        if position[positions.QUANTITY] == 0:
-            continue
-        own = share
-        if position[positions.ISOLATED] == 1:
-            value = float(position[positions.QUANTITY]) * lot_size(exchange, symbol) * float(close[symbol])
-            cost = float(position[positions.COST])
-            margin = float(position[positions.MARGIN])
-            left = margin + value - cost - maintenance_bound(exchange, symbol, 1.5 * abs(value))
-            slack = (3.0 * abs(value) + abs(cost) + abs(margin)) * FILTER_SLACK + 16.0
-            own = min(0.5, (left - slack) / abs(value)) if value != 0.0 else 0.0
-        if own <= 0.0:
-            exchange.accounts[a, account.BANDED] = 0
-            return
-        price = float(close[symbol])
-        alerts[positions.BAND_LOW, symbol] = int(price * (1.0 - own * (1.0 - FILTER_SLACK))) + 1
-        alerts[positions.BAND_HIGH, symbol] = int(price * (1.0 + own * (1.0 - FILTER_SLACK))) - 1
-    exchange.accounts[a, account.BANDED] = 1
 
 
 @inner

@@ -162,9 +162,25 @@ def opening_lots(exchange: Exchange, a: int, order: Any) -> int:
 
 
 @inner
-def forget_claims(exchange: Exchange, a: int) -> None:
-    """Reset the closing quantities that `opening_lots` keeps, for the symbols of the account's orders."""
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+def first_opening(exchange: Exchange, a: int) -> int:
+    """Return the place in the working list from which on all the account's opening orders stand.
+
+    They are looked for from the newest back and counted: most accounts have many stops and few entries, all new.
+    """
+    left = exchange.accounts[a, account.OPENING_COUNT]
+    k = exchange.accounts[a, account.WORKING_COUNT]
+    while left > 0:
+        k -= 1
+        order = exchange.orders[exchange.working[a, k]]
+        if order[orders.REDUCE_ONLY] == 0 and order[orders.STATUS] == orders.WORKING:
+            left -= 1
+    return k
+
+
+@inner
+def forget_claims(exchange: Exchange, a: int, first: int) -> None:
+    """Reset the closing quantities that `opening_lots` keeps, for the symbols of the orders from place `first` on."""
+    for k in range(first, exchange.accounts[a, account.WORKING_COUNT]):
         symbol = exchange.orders[exchange.working[a, k], orders.SYMBOL]
         exchange.prices[account.AGAINST + 0, symbol] = 0
         exchange.prices[account.AGAINST + 1, symbol] = 0
@@ -174,9 +190,10 @@ def forget_claims(exchange: Exchange, a: int) -> None:
 def reserved(exchange: Exchange, a: int, excluded: int) -> int:
     """Return the margin and fees that resting orders reserve, without the order in row `excluded`."""
     instruments = exchange.instruments
-    forget_claims(exchange, a)
+    first = first_opening(exchange, a)
+    forget_claims(exchange, a, first)
     total = 0
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+    for k in range(first, exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
         order = exchange.orders[row]
         if row == excluded or order[orders.REDUCE_ONLY] == 1 or order[orders.STATUS] != orders.WORKING:
@@ -234,7 +251,7 @@ def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
         cost = float(position[positions.COST])
         room += value - cost - abs(value) / float(position[positions.LEVERAGE])
         gross += 2.0 * abs(value) + abs(cost)
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
         order = exchange.orders[row]
         if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
@@ -255,7 +272,7 @@ def exposure(exchange: Exchange, a: int, symbol: int) -> int:
     exchange.prices[account.AGAINST + 1, symbol] = 0
     held = abs(exchange.positions[a, symbol, positions.QUANTITY])
     total = notional(exchange.instruments, symbol, held, exchange.prices[account.MARK, symbol], UP)
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
         order = exchange.orders[exchange.working[a, k]]
         if order[orders.SYMBOL] == symbol and order[orders.REDUCE_ONLY] == 0 and order[orders.STATUS] == orders.WORKING:
             lots = opening_lots(exchange, a, order)

@@ -13,14 +13,13 @@ from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_divide, wide_less
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import end_order, put_on_agenda
+from bitnerve.domain.trading.bands import is_safe, set_bands
+from bitnerve.domain.trading.fills import end_order, put_on_list
 from bitnerve.domain.trading.liquidation import (
     CROSS,
     has_unit,
-    is_safe,
     liquidate,
     liquidate_breached,
-    set_bands,
     unit_fine,
 )
 from bitnerve.domain.trading.margin import FINE
@@ -37,15 +36,6 @@ BAR_ROWS = 10
 def mark_rows(exchange: Exchange) -> int:
     """Return the row from which the four prices of the mark path stand: the candles' own where marks have none."""
     return MARK_OPEN if exchange.has_mark else OPEN
-
-
-@inner
-def is_loud(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) -> bool:
-    """Return whether a bar could meet an order of the account in a symbol."""
-    return bars[VOLUME, bar, symbol] > 0 and (
-        bars[LOW, bar, symbol] <= exchange.alerts[a, positions.ORDER_LOW, symbol]
-        or bars[HIGH, bar, symbol] >= exchange.alerts[a, positions.ORDER_HIGH, symbol]
-    )
 
 
 @inner
@@ -120,31 +110,62 @@ def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
 
 
 @inner
+def copy_row(source: Any, target: Any) -> None:
+    """Copy a row [symbol] to the beginning of another."""
+    for symbol in range(source.shape[0]):
+        target[symbol] = source[symbol]
+
+
+@inner
+def find_live(volume: Any, live: Any) -> None:
+    """Write 1 for every symbol that trades in a bar, else 0; all rows [symbol]."""
+    for symbol in range(volume.shape[0]):
+        live[symbol] = 1 if volume[symbol] > 0 else 0
+
+
+@inner
+def find_loud(low: Any, high: Any, floor: Any, ceiling: Any, live: Any, loud: Any) -> None:
+    """Write 1 for every live symbol whose range reaches its floor or its ceiling, else 0; made for vector units."""
+    for symbol in range(floor.shape[0]):
+        loud[symbol] = live[symbol] & ((low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol]))
+
+
+@inner
 def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Stand at the opens, with an unused volume cap, and put the orders that the bar could meet on the agenda."""
-    marks = mark_rows(exchange)
+    prices = exchange.prices
+    alerts = exchange.alerts[a]
+    loud = prices[account.LOUD]
+    copy_row(bars[OPEN, bar], prices[account.LAST])
+    copy_row(bars[mark_rows(exchange) + OPEN, bar], prices[account.MARK])
+    find_live(bars[VOLUME, bar], prices[account.LIVE])
+    find_loud(
+        bars[LOW, bar],
+        bars[HIGH, bar],
+        alerts[positions.ORDER_LOW],
+        alerts[positions.ORDER_HIGH],
+        prices[account.LIVE],
+        loud,
+    )
+    prices[account.LOUDS, 0] = 0
     for symbol in range(exchange.positions.shape[1]):
-        exchange.prices[account.LAST, symbol] = bars[OPEN, bar, symbol]
-        exchange.prices[account.MARK, symbol] = bars[marks + OPEN, bar, symbol]
-        exchange.prices[account.LIVE, symbol] = 1 if bars[VOLUME, bar, symbol] > 0 else 0
-        exchange.prices[account.LOUD, symbol] = 0
-        if is_loud(exchange, bars, a, bar, symbol):
-            exchange.prices[account.LOUD, symbol] = 1
+        if loud[symbol] == 1:
+            put_on_list(prices[account.LOUDS], symbol)
             exchange.positions[a, symbol, positions.CAP_USED] = 0
     exchange.agenda[0] = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
-        if exchange.prices[account.LOUD, exchange.orders[row, orders.SYMBOL]] == 1:
-            put_on_agenda(exchange, row)
+        if loud[exchange.orders[row, orders.SYMBOL]] == 1:
+            put_on_list(exchange.agenda, row)
 
 
 @inner
 def end_bar(exchange: Exchange, a: int) -> None:
     """Drop ended orders from the working list and set the alerts of what is left."""
-    for symbol in range(exchange.positions.shape[1]):
-        if exchange.prices[account.LOUD, symbol] == 1:
-            exchange.alerts[a, positions.ORDER_LOW, symbol] = positions.NO_LOW
-            exchange.alerts[a, positions.ORDER_HIGH, symbol] = positions.NO_HIGH
+    prices = exchange.prices
+    for i in range(1, prices[account.LOUDS, 0] + 1):
+        exchange.alerts[a, positions.ORDER_LOW, prices[account.LOUDS, i]] = positions.NO_LOW
+        exchange.alerts[a, positions.ORDER_HIGH, prices[account.LOUDS, i]] = positions.NO_HIGH
     kept = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
@@ -152,8 +173,7 @@ def end_bar(exchange: Exchange, a: int) -> None:
         if order[orders.STATUS] == orders.WORKING:
             exchange.working[a, kept] = row
             kept += 1
-            symbol = order[orders.SYMBOL]
-            if exchange.prices[account.LOUD, symbol] == 1:
+            if prices[account.LOUD, order[orders.SYMBOL]] == 1:
                 orders.alert(exchange.alerts[a], order, exchange.has_mark)
     exchange.accounts[a, account.WORKING_COUNT] = kept
 
@@ -311,8 +331,7 @@ def choose_path(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) ->
     marks = mark_rows(exchange)
     prices = exchange.prices
     prices[account.WALKS, symbol] = 1
-    prices[account.WALKERS, 0] += 1
-    prices[account.WALKERS, prices[account.WALKERS, 0]] = symbol
+    put_on_list(prices[account.WALKERS], symbol)
     # A symbol that stands still has one price: its row of the bars is flat.
     upward = rises_first(exchange, a, symbol)
     first = HIGH if upward else LOW
@@ -343,12 +362,15 @@ def may_open_inside(exchange: Exchange) -> bool:
 def choose_walkers(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Let the symbols walk whose prices can matter inside the bar."""
     all_walk = not knows_safe(exchange, bars, a, bar) or may_open_inside(exchange)
-    exchange.prices[account.WALKERS, 0] = 0
-    for symbol in range(exchange.positions.shape[1]):
-        exchange.prices[account.WALKS, symbol] = 0
-        held = exchange.positions[a, symbol, positions.QUANTITY] != 0
-        if exchange.prices[account.LOUD, symbol] == 1 or (all_walk and held):
-            choose_path(exchange, bars, a, bar, symbol)
+    prices = exchange.prices
+    prices[account.WALKERS, 0] = 0
+    prices[account.WALKS] = 0
+    for i in range(1, prices[account.LOUDS, 0] + 1):
+        choose_path(exchange, bars, a, bar, prices[account.LOUDS, i])
+    if all_walk:
+        for symbol in range(exchange.positions.shape[1]):
+            if prices[account.WALKS, symbol] == 0 and exchange.positions[a, symbol, positions.QUANTITY] != 0:
+                choose_path(exchange, bars, a, bar, symbol)
 
 
 @inner

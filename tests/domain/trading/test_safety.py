@@ -169,12 +169,20 @@ def test_M6_realized_pnl_rounds_down():
 # M1: no float touches money.
 
 TRADING = Path(bitnerve.domain.trading.__file__).parent
+BANDS = (
+    "lot_size",
+    "maintenance_bound",
+    "worst_within",
+    "is_safe",
+    "has_headroom",
+    "set_band",
+    "set_bands",
+    "isolated_share",
+    "follow_fill",
+)
 ALLOWED = {
     # The float filters, of which nothing flows into the books.
-    ("liquidation.py", "lot_size"),
-    ("liquidation.py", "maintenance_bound"),
-    ("liquidation.py", "is_safe"),
-    ("liquidation.py", "set_bands"),
+    *(("bands.py", name) for name in BANDS),
     ("liquidation.py", "revalue"),
     ("margin.py", "is_plainly_available"),
     # The guards that a size is nowhere near what fits.
