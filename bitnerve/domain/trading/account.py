@@ -32,9 +32,11 @@ SHARE = 8
 """The rate by which the bands of cross positions reach beyond the prices at which they were set."""
 WORST = 9
 """What the cross positions are worth together, PnL less maintenance, each at the worst within its band."""
-OPENING_COUNT = 10
+MARGIN_MOST = 10
+"""The initial margin that they need together, each at the most within its band."""
+OPENING_COUNT = 11
 """Working orders that are not reduce-only."""
-COLUMNS = 11
+COLUMNS = 12
 
 EVENT_COLUMNS = 16
 
@@ -48,7 +50,7 @@ TARGET_LAST = 2
 """Three rows: the checkpoints that the last price of each symbol still goes to in its bar."""
 TARGET_MARK = 5
 LIVE = 8
-"""1 where the symbol trades in this bar."""
+"""1 where the symbol trades in this bar; of symbols that are not loud only in bars in which a breach is possible."""
 LOUD = 9
 """1 where the bar could meet an order of the account."""
 WALKS = 10

@@ -7,6 +7,7 @@ decides. Nothing of it flows into the books.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bitnerve.domain.kernel import inner
@@ -15,12 +16,22 @@ from bitnerve.domain.trading import account, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.units import SCALE
 
+INFINITY = math.inf
 PER_SCALE = 1.0 / SCALE
 """A float's multiplication is quicker than its division, and near enough for the filters."""
 FILTER_SLACK = 1e-9
 """What the float filters leave between themselves and the truth, relative to the sums they are made of."""
 WORST_MAX = 2.0**62
 """What the sum of all that positions are worth at their worst must stay below, to be kept as an integer."""
+
+
+@inner
+def any_reached(low: Any, high: Any, floor: Any, ceiling: Any) -> bool:
+    """Return whether a price range, [symbol], reaches its floor or its ceiling anywhere; made for vector units."""
+    reached = False
+    for symbol in range(floor.shape[0]):
+        reached |= (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol])
+    return reached
 
 
 @inner
@@ -42,14 +53,15 @@ def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
 
 
 @inner
-def worst_within(exchange: Exchange, a: int, symbol: int, low: float, high: float) -> tuple[float, float]:
-    """Return what a position's PnL less maintenance is at its worst within a price range, and the gross of its sum."""
+def worst_within(exchange: Exchange, a: int, symbol: int, low: float, high: float) -> tuple[float, float, float]:
+    """Return (worst PnL less maintenance, largest value, gross of the terms) of a position within a price range."""
     position = exchange.positions[a, symbol]
     size = float(position[positions.QUANTITY]) * lot_size(exchange, symbol)
     value = size * (low if size > 0.0 else high)
     largest = abs(size) * high
     cost = float(position[positions.COST])
-    return value - cost - maintenance_bound(exchange, symbol, largest), abs(value) + abs(cost) + largest
+    worst = value - cost - maintenance_bound(exchange, symbol, largest)
+    return worst, largest, abs(value) + abs(cost) + largest
 
 
 @inner
@@ -62,7 +74,7 @@ def is_safe(exchange: Exchange, a: int, low: Any, high: Any) -> bool:
         position = exchange.positions[a, symbol]
         if position[positions.QUANTITY] == 0:
             continue
-        worst, terms = worst_within(exchange, a, symbol, float(low[symbol]), float(high[symbol]))
+        worst, _, terms = worst_within(exchange, a, symbol, float(low[symbol]), float(high[symbol]))
         if position[positions.ISOLATED] == 1:
             margin = float(position[positions.MARGIN])
             if margin + worst <= (terms + abs(margin)) * FILTER_SLACK + 16.0:
@@ -83,6 +95,32 @@ def has_headroom(exchange: Exchange, a: int) -> bool:
 
 
 @inner
+def room_within_bands(exchange: Exchange, a: int, symbol: int) -> float:
+    """Return less than what is left to be locked beside the cross positions, as far as their bands tell.
+
+    Minus infinity where they do not. `symbol` is the position that may have changed since; it is valued at its mark.
+    """
+    cells = exchange.accounts[a]
+    alerts = exchange.alerts[a]
+    marks = exchange.prices[account.MARK]
+    if cells[account.BANDED] == 0 or any_reached(
+        marks, marks, alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
+    ):
+        return -INFINITY
+    free = float(cells[account.CASH] - cells[account.LOCKED])
+    others = float(cells[account.WORST] - alerts[positions.WORST, symbol])
+    others -= float(cells[account.MARGIN_MOST] - alerts[positions.MARGIN_MOST, symbol])
+    gross = abs(free) + abs(others)
+    position = exchange.positions[a, symbol]
+    own = 0.0
+    if position[positions.QUANTITY] != 0 and position[positions.ISOLATED] == 0:
+        worst, largest, terms = worst_within(exchange, a, symbol, float(marks[symbol]), float(marks[symbol]))
+        own = worst - largest / float(position[positions.LEVERAGE])
+        gross += terms
+    return free + others + own - gross * FILTER_SLACK - 16.0
+
+
+@inner
 def set_band(exchange: Exchange, a: int, symbol: int, price: int, share: float) -> bool:
     """Set a symbol's band to a share around a price, and what its cross position is worth at the worst within.
 
@@ -90,7 +128,9 @@ def set_band(exchange: Exchange, a: int, symbol: int, price: int, share: float) 
     """
     alerts = exchange.alerts[a]
     exchange.accounts[a, account.WORST] -= alerts[positions.WORST, symbol]
+    exchange.accounts[a, account.MARGIN_MOST] -= alerts[positions.MARGIN_MOST, symbol]
     alerts[positions.WORST, symbol] = 0
+    alerts[positions.MARGIN_MOST, symbol] = 0
     alerts[positions.BAND_LOW, symbol] = positions.NO_LOW
     alerts[positions.BAND_HIGH, symbol] = positions.NO_HIGH
     position = exchange.positions[a, symbol]
@@ -103,12 +143,15 @@ def set_band(exchange: Exchange, a: int, symbol: int, price: int, share: float) 
     alerts[positions.BAND_LOW, symbol] = int(low * (1.0 + FILTER_SLACK)) + 1
     alerts[positions.BAND_HIGH, symbol] = int(high * (1.0 - FILTER_SLACK)) - 1
     if position[positions.ISOLATED] == 0:
-        worst, terms = worst_within(exchange, a, symbol, low, high)
+        worst, largest, terms = worst_within(exchange, a, symbol, low, high)
         worst -= terms * FILTER_SLACK + 16.0
-        if abs(worst) * exchange.positions.shape[1] > WORST_MAX:
+        margin = largest * (1.0 + FILTER_SLACK) / float(position[positions.LEVERAGE]) + 16.0
+        if max(abs(worst), margin) * exchange.positions.shape[1] > WORST_MAX:
             return False
         alerts[positions.WORST, symbol] = int(worst) - 1
+        alerts[positions.MARGIN_MOST, symbol] = int(margin) + 1
         exchange.accounts[a, account.WORST] += alerts[positions.WORST, symbol]
+        exchange.accounts[a, account.MARGIN_MOST] += alerts[positions.MARGIN_MOST, symbol]
     return True
 
 
@@ -165,8 +208,8 @@ def forget_safety(exchange: Exchange, a: int) -> None:
 
 
 @inner
-def follow_fill(exchange: Exchange, a: int, symbol: int) -> None:
-    """Renew the band of the one position that a fill has changed; the others keep theirs while there is headroom."""
+def renew_band(exchange: Exchange, a: int, symbol: int) -> None:
+    """Renew the band of the one position that has changed; the others keep theirs while there is headroom."""
     banded = exchange.accounts[a, account.BANDED] == 1 and exchange.positions[a, symbol, positions.ISOLATED] == 0
     forget_safety(exchange, a)
     share = float(exchange.accounts[a, account.SHARE]) * PER_SCALE

@@ -9,7 +9,7 @@ from bitnerve.domain.kernel import inner
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.bands import follow_fill, forget_safety
+from bitnerve.domain.trading.bands import forget_safety, renew_band
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.units import SCALE, cost_removed_units, fee_units, protective_stop
 
@@ -260,7 +260,7 @@ def fill_order(
     if missing > 0:
         transfer(exchange, a, events.SHORTFALL, number, missing, at)
 
-    follow_fill(exchange, a, symbol)
+    renew_band(exchange, a, symbol)
     order[orders.FILLS] += 1
     order[orders.FILLED] += lots
     # What reduces is cut to the position: once that is flat, nothing of the order is left.

@@ -24,6 +24,7 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import FILTER_SLACK, room_within_bands
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.units import SCALE, fee_units
 
@@ -233,12 +234,37 @@ def available(exchange: Exchange, a: int, excluded: int) -> int:
 
 
 @inner
-def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
-    """Return True only when `available` is above zero by far: a filter in floats that decides most cases quickly.
+def is_plainly_available(exchange: Exchange, a: int, excluded: int, symbol: int) -> bool:
+    """Return True only when `available` is above zero by far: filters in floats that decide most cases quickly.
 
-    Every term is taken at its worst, orders as if nothing stood against a position, and the result must clear zero
-    by relative 10⁻⁹ of the gross sums, where floats are right to 10⁻¹³; after a no the exact sum decides.
+    `symbol` is the position that may have changed since its band was set. After a no the exact sum decides.
     """
+    needed = reserved_bound(exchange, a, excluded)
+    return room_within_bands(exchange, a, symbol) > needed or room_at_marks(exchange, a) > needed
+
+
+@inner
+def reserved_bound(exchange: Exchange, a: int, excluded: int) -> float:
+    """Return more than resting orders reserve, each taken as if nothing stood against a position."""
+    table = exchange.instruments.table
+    total = 2.0
+    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
+            continue
+        symbol = order[orders.SYMBOL]
+        value = float((order[orders.QUANTITY] - order[orders.FILLED]) * table[symbol, instrument.LOT_NUMERATOR])
+        value *= float(order_price(exchange, order)) / float(table[symbol, instrument.LOT_DENOMINATOR])
+        share = 1.0 / float(exchange.positions[a, symbol, positions.LEVERAGE])
+        share += float(max(0, table[symbol, instrument.TAKER_FEE_RATE])) / SCALE + FILTER_SLACK
+        total += value * share + 2.0
+    return total
+
+
+@inner
+def room_at_marks(exchange: Exchange, a: int) -> float:
+    """Return less than what is left to be locked beside the cross positions at the marks."""
     table = exchange.instruments.table
     room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
     gross = abs(room)
@@ -251,18 +277,7 @@ def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
         cost = float(position[positions.COST])
         room += value - cost - abs(value) / float(position[positions.LEVERAGE])
         gross += 2.0 * abs(value) + abs(cost)
-    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
-        row = exchange.working[a, k]
-        order = exchange.orders[row]
-        if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
-            continue
-        symbol = order[orders.SYMBOL]
-        value = float((order[orders.QUANTITY] - order[orders.FILLED]) * table[symbol, instrument.LOT_NUMERATOR])
-        value *= float(order_price(exchange, order)) / float(table[symbol, instrument.LOT_DENOMINATOR])
-        fee_rate = float(max(0, table[symbol, instrument.TAKER_FEE_RATE])) / SCALE
-        room -= value * (1.0 / float(exchange.positions[a, symbol, positions.LEVERAGE]) + fee_rate) + 2.0
-        gross += 2.0 * value
-    return room > gross * 1e-9 + 16.0 + 2.0 * exchange.positions.shape[1]
+    return room - gross * FILTER_SLACK - 16.0 - 2.0 * exchange.positions.shape[1]
 
 
 @inner

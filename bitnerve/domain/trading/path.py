@@ -13,7 +13,7 @@ from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_divide, wide_less
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.bands import is_safe, set_bands
+from bitnerve.domain.trading.bands import any_reached, is_safe, set_bands
 from bitnerve.domain.trading.fills import end_order, put_on_list
 from bitnerve.domain.trading.liquidation import (
     CROSS,
@@ -39,15 +39,6 @@ def mark_rows(exchange: Exchange) -> int:
 
 
 @inner
-def any_reached(low: Any, high: Any, floor: Any, ceiling: Any) -> bool:
-    """Return whether a price range, [symbol], reaches its floor or its ceiling anywhere; made for vector units."""
-    reached = False
-    for symbol in range(floor.shape[0]):
-        reached |= (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol])
-    return reached
-
-
-@inner
 def keeps_to_bands(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return whether all marks of a bar stay within the bands in which no breach is possible."""
     marks = mark_rows(exchange)
@@ -70,6 +61,9 @@ def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
             exchange, a, bars[marks + LOW, bar], bars[marks + HIGH, bar]
         )
         state = account.SAFE if safe else account.UNSAFE
+        if not safe:
+            # Who may be liquidated: a question of this bar that is not worth its reading as long as nobody is.
+            find_live(bars[VOLUME, bar], exchange.prices[account.LIVE])
         exchange.prices[account.STATE, 0] = state
     return state == account.SAFE
 
@@ -124,10 +118,10 @@ def find_live(volume: Any, live: Any) -> None:
 
 
 @inner
-def find_loud(low: Any, high: Any, floor: Any, ceiling: Any, live: Any, loud: Any) -> None:
-    """Write 1 for every live symbol whose range reaches its floor or its ceiling, else 0; made for vector units."""
+def find_loud(low: Any, high: Any, floor: Any, ceiling: Any, loud: Any) -> None:
+    """Write 1 for every symbol whose range reaches its floor or its ceiling, else 0; made for vector units."""
     for symbol in range(floor.shape[0]):
-        loud[symbol] = live[symbol] & ((low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol]))
+        loud[symbol] = 1 if (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol]) else 0
 
 
 @inner
@@ -136,22 +130,18 @@ def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     prices = exchange.prices
     alerts = exchange.alerts[a]
     loud = prices[account.LOUD]
+    live = prices[account.LIVE]
     copy_row(bars[OPEN, bar], prices[account.LAST])
     copy_row(bars[mark_rows(exchange) + OPEN, bar], prices[account.MARK])
-    find_live(bars[VOLUME, bar], prices[account.LIVE])
-    find_loud(
-        bars[LOW, bar],
-        bars[HIGH, bar],
-        alerts[positions.ORDER_LOW],
-        alerts[positions.ORDER_HIGH],
-        prices[account.LIVE],
-        loud,
-    )
+    find_loud(bars[LOW, bar], bars[HIGH, bar], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH], loud)
     prices[account.LOUDS, 0] = 0
     for symbol in range(exchange.positions.shape[1]):
         if loud[symbol] == 1:
-            put_on_list(prices[account.LOUDS], symbol)
-            exchange.positions[a, symbol, positions.CAP_USED] = 0
+            live[symbol] = 1 if bars[VOLUME, bar, symbol] > 0 else 0
+            loud[symbol] = live[symbol]
+            if live[symbol] == 1:
+                put_on_list(prices[account.LOUDS], symbol)
+                exchange.positions[a, symbol, positions.CAP_USED] = 0
     exchange.agenda[0] = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]

@@ -178,13 +178,15 @@ BANDS = (
     "set_band",
     "set_bands",
     "isolated_share",
-    "follow_fill",
+    "renew_band",
+    "room_within_bands",
 )
 ALLOWED = {
     # The float filters, of which nothing flows into the books.
     *(("bands.py", name) for name in BANDS),
     ("liquidation.py", "revalue"),
-    ("margin.py", "is_plainly_available"),
+    ("margin.py", "reserved_bound"),
+    ("margin.py", "room_at_marks"),
     # The guards that a size is nowhere near what fits.
     ("acceptance.py", "check_form"),
     ("quotes.py", "depth_of"),
