@@ -42,14 +42,21 @@ def lot_size(exchange: Exchange, symbol: int) -> float:
 
 
 @inner
-def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
-    """Return more than the maintenance of a position worth up to `value`: its tier's rate without the deduction."""
+def bound_tier(exchange: Exchange, symbol: int, value: float) -> int:
+    """Return the highest tier that a position worth up to `value` can be in."""
     tier = 0
     last = exchange.instruments.table[symbol, instrument.TIER_COUNT] - 1
     tiers = exchange.instruments.tiers[symbol]
     while tier < last and value * (1.0 + FILTER_SLACK) >= float(tiers[tier, instrument.NOTIONAL_UNTIL]):
         tier += 1
-    return value * float(tiers[tier, instrument.MAINTENANCE_RATE]) * PER_SCALE
+    return tier
+
+
+@inner
+def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
+    """Return more than the maintenance of a position worth up to `value`: its tier's rate without the deduction."""
+    tier = bound_tier(exchange, symbol, value)
+    return value * float(exchange.instruments.tiers[symbol, tier, instrument.MAINTENANCE_RATE]) * PER_SCALE
 
 
 @inner
@@ -103,9 +110,7 @@ def room_within_bands(exchange: Exchange, a: int, symbol: int) -> float:
     cells = exchange.accounts[a]
     alerts = exchange.alerts[a]
     marks = exchange.prices[account.MARK]
-    if cells[account.BANDED] == 0 or any_reached(
-        marks, marks, alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
-    ):
+    if cells[account.BANDED] == 0 or any_reached(marks, marks, alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]):
         return -INFINITY
     free = float(cells[account.CASH] - cells[account.LOCKED])
     others = float(cells[account.WORST] - alerts[positions.WORST, symbol])

@@ -51,21 +51,25 @@ def keeps_to_bands(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
 @inner
 def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return whether no breach is possible in the bar; found out once after every change of the account."""
-    state = exchange.prices[account.STATE, 0]
-    if state == account.UNKNOWN:
-        marks = mark_rows(exchange)
-        if exchange.accounts[a, account.BANDED] == 0:
-            # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
-            set_bands(exchange, a, bars[marks + OPEN, bar])
-        safe = keeps_to_bands(exchange, bars, a, bar) or is_safe(
-            exchange, a, bars[marks + LOW, bar], bars[marks + HIGH, bar]
-        )
-        state = account.SAFE if safe else account.UNSAFE
-        if not safe:
-            # Who may be liquidated: a question of this bar that is not worth its reading as long as nobody is.
-            find_live(bars[VOLUME, bar], exchange.prices[account.LIVE])
-        exchange.prices[account.STATE, 0] = state
-    return state == account.SAFE
+    if exchange.prices[account.STATE, 0] == account.UNKNOWN:
+        exchange.prices[account.STATE, 0] = account.SAFE if find_safe(exchange, bars, a, bar) else account.UNSAFE
+    return exchange.prices[account.STATE, 0] == account.SAFE
+
+
+@inner
+def find_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
+    """Find out whether no breach is possible in the bar, and if one is, which symbols trade in it."""
+    marks = mark_rows(exchange)
+    if exchange.accounts[a, account.BANDED] == 0:
+        # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
+        set_bands(exchange, a, bars[marks + OPEN, bar])
+    if keeps_to_bands(exchange, bars, a, bar):
+        return True
+    if is_safe(exchange, a, bars[marks + LOW, bar], bars[marks + HIGH, bar]):
+        return True
+    # Who may be liquidated: a question that is not worth the reading of a row as long as nobody is.
+    find_live(bars[VOLUME, bar], exchange.prices[account.LIVE])
+    return False
 
 
 @inner

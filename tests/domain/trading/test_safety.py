@@ -171,6 +171,7 @@ def test_M6_realized_pnl_rounds_down():
 TRADING = Path(bitnerve.domain.trading.__file__).parent
 BANDS = (
     "lot_size",
+    "bound_tier",
     "maintenance_bound",
     "worst_within",
     "is_safe",
@@ -185,6 +186,7 @@ ALLOWED = {
     # The float filters, of which nothing flows into the books.
     *(("bands.py", name) for name in BANDS),
     ("liquidation.py", "revalue"),
+    ("liquidation.py", "revalue_symbol"),
     ("margin.py", "reserved_bound"),
     ("margin.py", "room_at_marks"),
     # The guards that a size is nowhere near what fits.
