@@ -63,9 +63,7 @@ STEPS = 14
 """Two lists of numerators and denominators, the length in column 0: the λ of the segment's events so far."""
 STATE = 16
 """Column 0: whether the account is known to be safe, whatever the prices of the bar may do."""
-LOUDS = 17
-"""A list like that of the walkers: the symbols that are loud."""
-PRICE_ROWS = 18
+PRICE_ROWS = 17
 
 UNKNOWN, SAFE, UNSAFE = range(3)
 

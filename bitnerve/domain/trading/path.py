@@ -98,10 +98,11 @@ def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
         return
     begin_bar(exchange, bars, a, bar)
     play_open(exchange, bars, a, bar, at)
-    choose_walkers(exchange, bars, a, bar)
-    depths = bars[QUOTE_VOLUME, bar]
-    for segment in range(3):
-        play_segment(exchange, bars, a, segment, depths, bar, at)
+    if not knows_safe(exchange, bars, a, bar) or meets_inside(exchange, bars, bar):
+        choose_walkers(exchange, bars, a, bar)
+        depths = bars[QUOTE_VOLUME, bar]
+        for segment in range(3):
+            play_segment(exchange, bars, a, segment, depths, bar, at)
     end_bar(exchange, a)
     if exchange.accounts[a, account.BANDED] == 0:
         set_bands(exchange, a, bars[mark_rows(exchange) + CLOSE, bar])
@@ -129,37 +130,41 @@ def find_loud(low: Any, high: Any, floor: Any, ceiling: Any, loud: Any) -> None:
 
 
 @inner
+def silence(row: Any, loud: Any, alert: int) -> None:
+    """Set a row of alerts to one that nothing reaches where a symbol is loud; made for vector units."""
+    for symbol in range(row.shape[0]):
+        row[symbol] = alert if loud[symbol] == 1 else row[symbol]
+
+
+@inner
 def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Stand at the opens, with an unused volume cap, and put the orders that the bar could meet on the agenda."""
     prices = exchange.prices
     alerts = exchange.alerts[a]
     loud = prices[account.LOUD]
-    live = prices[account.LIVE]
     copy_row(bars[OPEN, bar], prices[account.LAST])
     copy_row(bars[mark_rows(exchange) + OPEN, bar], prices[account.MARK])
     find_loud(bars[LOW, bar], bars[HIGH, bar], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH], loud)
-    prices[account.LOUDS, 0] = 0
-    for symbol in range(exchange.positions.shape[1]):
-        if loud[symbol] == 1:
-            live[symbol] = 1 if bars[VOLUME, bar, symbol] > 0 else 0
-            loud[symbol] = live[symbol]
-            if live[symbol] == 1:
-                put_on_list(prices[account.LOUDS], symbol)
-                exchange.positions[a, symbol, positions.CAP_USED] = 0
     exchange.agenda[0] = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
-        if loud[exchange.orders[row, orders.SYMBOL]] == 1:
+        symbol = exchange.orders[row, orders.SYMBOL]
+        if loud[symbol] == 0:
+            continue
+        if bars[VOLUME, bar, symbol] > 0:
+            prices[account.LIVE, symbol] = 1
+            exchange.positions[a, symbol, positions.CAP_USED] = 0
             put_on_list(exchange.agenda, row)
+        else:
+            loud[symbol] = 0
 
 
 @inner
 def end_bar(exchange: Exchange, a: int) -> None:
     """Drop ended orders from the working list and set the alerts of what is left."""
-    prices = exchange.prices
-    for i in range(1, prices[account.LOUDS, 0] + 1):
-        exchange.alerts[a, positions.ORDER_LOW, prices[account.LOUDS, i]] = positions.NO_LOW
-        exchange.alerts[a, positions.ORDER_HIGH, prices[account.LOUDS, i]] = positions.NO_HIGH
+    loud = exchange.prices[account.LOUD]
+    silence(exchange.alerts[a, positions.ORDER_LOW], loud, positions.NO_LOW)
+    silence(exchange.alerts[a, positions.ORDER_HIGH], loud, positions.NO_HIGH)
     kept = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
@@ -167,7 +172,7 @@ def end_bar(exchange: Exchange, a: int) -> None:
         if order[orders.STATUS] == orders.WORKING:
             exchange.working[a, kept] = row
             kept += 1
-            if prices[account.LOUD, order[orders.SYMBOL]] == 1:
+            if loud[order[orders.SYMBOL]] == 1:
                 orders.alert(exchange.alerts[a], order, exchange.has_mark)
     exchange.accounts[a, account.WORKING_COUNT] = kept
 
@@ -353,14 +358,38 @@ def may_open_inside(exchange: Exchange) -> bool:
 
 
 @inner
+def meets_inside(exchange: Exchange, bars: Any, bar: int) -> bool:
+    """Return whether the path of the bar could meet an order that is still on the agenda after the open."""
+    for k in range(1, exchange.agenda[0] + 1):
+        order = exchange.orders[exchange.agenda[k]]
+        symbol = order[orders.SYMBOL]
+        if order[orders.STATUS] != orders.WORKING:
+            continue
+        if order[orders.TYPE] == orders.LIMIT:
+            falling = order[orders.SIDE] > 0
+            level = order[orders.LIMIT_PRICE]
+        elif waits(order):
+            falling = orders.fires_falling(order[orders.TYPE], order[orders.SIDE])
+            level = order[orders.TRIGGER_PRICE]
+        else:
+            continue
+        first = mark_rows(exchange) if waits(order) and order[orders.TRIGGER_BY] == orders.MARK else OPEN
+        if orders.is_reached(bars[first + (LOW if falling else HIGH), bar, symbol], level, falling):
+            return True
+    return False
+
+
+@inner
 def choose_walkers(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Let the symbols walk whose prices can matter inside the bar."""
     all_walk = not knows_safe(exchange, bars, a, bar) or may_open_inside(exchange)
     prices = exchange.prices
     prices[account.WALKERS, 0] = 0
     prices[account.WALKS] = 0
-    for i in range(1, prices[account.LOUDS, 0] + 1):
-        choose_path(exchange, bars, a, bar, prices[account.LOUDS, i])
+    for k in range(1, exchange.agenda[0] + 1):
+        symbol = exchange.orders[exchange.agenda[k], orders.SYMBOL]
+        if prices[account.WALKS, symbol] == 0:
+            choose_path(exchange, bars, a, bar, symbol)
     if all_walk:
         for symbol in range(exchange.positions.shape[1]):
             if prices[account.WALKS, symbol] == 0 and exchange.positions[a, symbol, positions.QUANTITY] != 0:
