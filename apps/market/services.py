@@ -199,7 +199,7 @@ def capture(*, market: Market, series: str, at: datetime, window: Window) -> Sna
         defaults={
             "market": market,
             "seen_from": make_instant(tables.recording.bar_at(seen)),
-            "sha256": snapshot_digest(digest, tables, seen, bars_until(market, at)).hex(),
+            "sha256": snapshot_digest(digest, tables.bars, tables.mark, seen, bars_until(market, at)).hex(),
         },
     )
     return snapshot

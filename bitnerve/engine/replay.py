@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from bitnerve.domain.signals.indicators import observed_closes, observed_prices,
 from bitnerve.domain.strategies.base import History
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.timeframe import ceil_to, floor_to, instant_text, interval_text
-from bitnerve.domain.trading import account, path
+from bitnerve.domain.trading import account
 from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.run import UNSTATED, AgentCard, DecisionLog, Run
+from bitnerve.engine.snapshots import begin_snapshots, snapshot_digest
 from bitnerve.engine.tables import make_tables
 from bitnerve.engine.world import World
 
@@ -151,27 +151,19 @@ class AgentView:
 
 
 class Snapshots:
-    """The content hash of what can be seen at each tick: everything seen before, and the bars and marks since.
-
-    A chain: each hash takes in the one before, so one hash stands for the whole history up to its tick.
-    """
+    """The content hash of what can be seen at each tick, as `engine.snapshots` says."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._digest = hashlib.sha256("\n".join(world.symbols).encode()).digest()
+        self._digest = begin_snapshots(world.symbols)
         self._seen = 0
 
     def take(self) -> str:
         """Return the hash at the world's instant, in hex."""
         bar = self._world.bar
-        content = hashlib.sha256(self._digest)
-        bars = self._world.bars[self._seen : bar, : path.QUOTE_VOLUME + 1]
-        # Row by row, so all opens come first, then all highs, and so on.
-        content.update(bars.swapaxes(0, 1).astype("<i8").tobytes())
-        content.update(self._world.mark[bar].astype("<i8").tobytes())
+        self._digest = snapshot_digest(self._digest, self._world.bars, self._world.mark, self._seen, bar)
         self._seen = bar
-        self._digest = content.digest()
-        return content.hexdigest()
+        return self._digest.hex()
 
 
 class _Minutes:

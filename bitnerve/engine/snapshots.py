@@ -9,11 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import numpy as np
-
-from bitnerve.engine.tables import MarketTables
-
-_ROWS = ("open", "high", "low", "close", "volume", "quote_volume")
+from bitnerve.domain.trading import path
+from bitnerve.domain.trading.account import Integers
 
 
 def begin_snapshots(symbols: Sequence[str]) -> bytes:
@@ -21,11 +18,13 @@ def begin_snapshots(symbols: Sequence[str]) -> bytes:
     return hashlib.sha256("\n".join(symbols).encode()).digest()
 
 
-def snapshot_digest(before: bytes, market: MarketTables, seen: int, bar: int) -> bytes:
-    """Return the hash of what is seen at the start of `bar`, after a snapshot that had seen the bars below `seen`."""
+def snapshot_digest(before: bytes, bars: Integers, mark: Integers, seen: int, bar: int) -> bytes:
+    """Return the hash of what is seen at the start of `bar`, after a snapshot that had seen the bars below `seen`.
+
+    `bars` is [row, bar, symbol] and `mark` [bar, symbol], as kernels read them. Row by row: all opens come first, then
+    all highs, and so on.
+    """
     content = hashlib.sha256(before)
-    candles = market.recording.candles
-    for name in _ROWS:
-        content.update(np.asarray(getattr(candles, name)[seen:bar], dtype="<i8").tobytes())
-    content.update(np.asarray(market.recording.mark[bar], dtype="<i8").tobytes())
+    content.update(bars[: path.QUOTE_VOLUME + 1, seen:bar].astype("<i8").tobytes())
+    content.update(mark[bar].astype("<i8").tobytes())
     return content.digest()

@@ -37,13 +37,13 @@ def make_tables(recording: Recording) -> MarketTables:
 
 
 def bar_table(recording: Recording) -> Integers:
-    """Return the bars as kernels read them: [bar, row, symbol]."""
+    """Return the bars as kernels read them: [row, bar, symbol]."""
     candles = recording.candles
     rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
     if recording.mark_path:
         marks = recording.mark_path
         rows += [marks.open, marks.high, marks.low, marks.close]
-    return integers(np.stack(rows, axis=1))
+    return integers(np.stack(rows))
 
 
 def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> Integers:

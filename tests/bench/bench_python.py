@@ -116,7 +116,7 @@ def _entry(symbol: str, price: int) -> OrderRequest:
 
 def _calls_alone(averages: list[Any], table: Any) -> float:
     """Return how many bars per second the function alone decides: what is left when the engine costs nothing."""
-    rows = [(table[:1000, CLOSE] / SCALE).tolist(), *(average[SLOW : SLOW + 1000].tolist() for average in averages)]
+    rows = [(table[CLOSE, :1000] / SCALE).tolist(), *(average[SLOW : SLOW + 1000].tolist() for average in averages)]
     held = zeros(SYMBOLS).tolist()
     start = time.perf_counter()
     for prices, fasts, slows in zip(*rows, strict=True):
@@ -127,7 +127,7 @@ def _calls_alone(averages: list[Any], table: Any) -> float:
 
 def _recording(table: Any) -> Recording:
     rows = {"open": OPEN, "high": HIGH, "low": LOW, "close": CLOSE, "volume": VOLUME, "quote_volume": QUOTE_VOLUME}
-    columns = {name: np.ascontiguousarray(table[:, row]) for name, row in rows.items()}
+    columns = {name: np.ascontiguousarray(table[row]) for name, row in rows.items()}
     candles = Candles(start_at=START_AT, interval_ms=INTERVAL_MS, **columns)
     return Recording(
         instruments=make_instruments(SYMBOLS),

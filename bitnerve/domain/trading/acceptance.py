@@ -9,6 +9,7 @@ from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import renew_band
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.trading.fills import add_order, end_order, let_work, trailing_level
 from bitnerve.domain.trading.margin import available, exposure, is_plainly_available, order_price, tier_of
@@ -205,7 +206,8 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
         return orders.MAX_LEVERAGE
     position[positions.LEVERAGE] = leverage
     position[positions.ISOLATED] = order[orders.ISOLATED]
-    if is_plainly_available(exchange, a, -1):
+    if is_plainly_available(exchange, a, -1, symbol):
+        settle_leverage(exchange, a, symbol, old_leverage)
         return orders.NONE
     code = orders.NONE
     if leverage != old_leverage and available(exchange, a, row) < 0:
@@ -219,7 +221,16 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
     if code != orders.NONE:
         position[positions.LEVERAGE] = old_leverage
         position[positions.ISOLATED] = old_mode
+    settle_leverage(exchange, a, symbol, old_leverage)
     return code
+
+
+@inner
+def settle_leverage(exchange: Exchange, a: int, symbol: int, old_leverage: int) -> None:
+    """Let the bands know of a leverage that has changed under a position."""
+    position = exchange.positions[a, symbol]
+    if position[positions.LEVERAGE] != old_leverage and position[positions.QUANTITY] != 0:
+        renew_band(exchange, a, symbol)
 
 
 @kernel

@@ -45,7 +45,7 @@ def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, m
     margin = position[positions.MARGIN]
     _, _, _, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
     exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], missing)
-    enough = is_plainly_available(exchange, a, row) or available(exchange, a, row) >= 0
+    enough = is_plainly_available(exchange, a, row, symbol) or available(exchange, a, row) >= 0
     exchange.accounts[a, account.CASH] = cash
     exchange.accounts[a, account.LOCKED] = locked
     exchange.accounts[a, account.CROSS_COUNT] = cross

@@ -13,7 +13,7 @@ from bitnerve.domain.arithmetic import checked_add
 from bitnerve.domain.kernel import INT64_MAX, inner, kernel
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import end_order, put_on_agenda
+from bitnerve.domain.trading.fills import end_order, put_on_list
 from bitnerve.domain.trading.liquidation import (
     CROSS,
     cancel_orders,
@@ -68,7 +68,7 @@ def play_quote(exchange: Exchange, touch: Any, books: Any, a: int, symbol: int, 
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
         if exchange.orders[row, orders.SYMBOL] == symbol:
-            put_on_agenda(exchange, row)
+            put_on_list(exchange.agenda, row)
     resting = exchange.agenda[0]
     for stage in range(3):
         for k in range(1, resting + 1):

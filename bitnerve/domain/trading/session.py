@@ -25,7 +25,7 @@ SCHEDULE_COLUMNS = 5
 def stand_at_tick(exchange: Exchange, bars: Any, mark: Any, bar: int) -> None:
     """Set the prices to what is known at the start of `bar`: the last closes and the marks."""
     for symbol in range(mark.shape[1]):
-        exchange.prices[account.LAST, symbol] = bars[bar - 1, CLOSE, symbol] if bar > 0 else 0
+        exchange.prices[account.LAST, symbol] = bars[CLOSE, bar - 1, symbol] if bar > 0 else 0
         exchange.prices[account.MARK, symbol] = mark[bar, symbol]
 
 
