@@ -68,4 +68,4 @@ def make_app(broker_url: str) -> Celery:
     return celery
 
 
-app = make_app(settings.REDIS_URL or "memory://")
+app = make_app(settings.REDIS_URL or "memory://localhost/")
