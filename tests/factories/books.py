@@ -85,8 +85,7 @@ def _values(column: Column) -> list[Any]:
     steps = [1] * len(plain) if column.step is None else column.step.tolist()
     present = [True] * len(plain) if column.present is None else column.present.tolist()
     return [
-        _value(column, value, step) if known else None
-        for value, step, known in zip(plain, steps, present, strict=True)
+        _value(column, value, step) if known else None for value, step, known in zip(plain, steps, present, strict=True)
     ]
 
 

@@ -80,7 +80,9 @@ def _store_marks(race: Race, instruments: dict[str, Instrument], first: int) -> 
     marks, start_at = np.asarray(race.run.recording.mark), race.run.recording.candles.start_at
     Mark.objects.bulk_create(
         [
-            Mark(instrument=instruments[symbol], at=instant(start_at + bar * TICK_MS), price=decimal(marks[bar, column]))
+            Mark(
+                instrument=instruments[symbol], at=instant(start_at + bar * TICK_MS), price=decimal(marks[bar, column])
+            )
             for bar in range(first, len(marks))
             for column, symbol in enumerate(race.run.symbols)
         ],

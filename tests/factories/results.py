@@ -107,4 +107,3 @@ def _sample(values: list[float]) -> list[float]:
     last = len(values) - 1
     count = min(SPARKLINE_POINTS, len(values))
     return [round(values[round(number * last / max(1, count - 1))], 2) for number in range(count)]
-

@@ -83,9 +83,7 @@ def season_with(
     return made
 
 
-def _make_season(
-    race: Race, arena: Arena, market: Any, *, state: str, age: timedelta, speed: float
-) -> Season:
+def _make_season(race: Race, arena: Arena, market: Any, *, state: str, age: timedelta, speed: float) -> Season:
     document = season_document(run=race.run, asset="USDT", sha256="")
     first, last = instant(race.run.ticks[0]), instant(race.run.ticks[-1])
     live = state == Season.State.LIVE
@@ -113,9 +111,7 @@ def _make_entries(race: Race, season: Season) -> dict[str, Entry]:
     cash = {row["agent"]: row for row in rows(race.books.tables["equity"])}
     entries = {}
     for number, card in enumerate(race.run.agents):
-        agent, _ = Agent.objects.get_or_create(
-            slug=slugify(card.name), defaults={"name": card.name, "team": team}
-        )
+        agent, _ = Agent.objects.get_or_create(slug=slugify(card.name), defaults={"name": card.name, "team": team})
         kinds = BRAINS.get(card.name.split("-")[0], ("STRATEGY",))
         version = agent.versions.first() or AgentVersion.objects.create(
             agent=agent,

@@ -180,4 +180,3 @@ def store_positions(made: MadeSeason) -> None:
         for row in rows(made.race.books.tables["positions"])
         if row["at"] == last
     )
-

@@ -1,0 +1,1 @@
+"""What the public pages read. Nothing here computes what an account is worth: that stands in the points."""
