@@ -182,16 +182,16 @@ def _end_labels(data: RaceData, scale: _Scale, box: Box, *, narrow: bool) -> lis
     ]
 
 
-def spark_path(values: Sequence[float] | None) -> str:
-    """Return the path of a sparkline in whole pixels, in few bytes: what lies level is one stroke."""
+def spark_path(values: Sequence[float] | None, *, grain: int = 1) -> str:
+    """Return the path of a sparkline in few bytes: heights are multiples of `grain` pixels, level runs one stroke."""
     if not values or len(values) < 2:
         return ""
     low, high = min(values), max(values)
-    height = (SPARK_HEIGHT - 4) / (high - low) if high > low else 0.0
-    level = SPARK_HEIGHT / 2 if high == low else 0.0
+    scale = (SPARK_HEIGHT - 4) / (high - low) if high > low else 0.0
+    top = 2.0 if high > low else SPARK_HEIGHT / 2
     step = SPARK_WIDTH / (len(values) - 1)
     xs = [round(place * step) for place in range(len(values))]
-    ys = [round(level or 2 + (high - value) * height) for value in values]
+    ys = [grain * round((top + (high - value) * scale) / grain) for value in values]
     parts, run = [f"M0 {ys[0]}"], 0
     for place in range(1, len(values)):
         dx, dy = xs[place] - xs[place - 1], ys[place] - ys[place - 1]

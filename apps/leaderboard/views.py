@@ -124,7 +124,8 @@ def _view_of(request: HttpRequest) -> dict[str, Any]:
 def _race(request: HttpRequest, moment: Moment, rows: list[board.BoardRow]) -> dict[str, Any]:
     view = _view_of(request)
     season = moment.season
-    names = race.choose_names(season=season, wanted=view["names"])
+    # The rows are at hand, best first: whoever is drawn is chosen among them.
+    names = race.choose(ranked=[row.name for row in rows], wanted=view["names"])
     data = race.read_race(season=season, names=names, span=view["span"], points_max=DRAWN_POINTS)
     drawn = {"unit": view["unit"], "log": view["scale"] == "log"}
     return {
@@ -155,7 +156,6 @@ def _board_tab(request: HttpRequest, moment: Moment) -> dict[str, Any]:
         "sorts": [(_first_click(key), label) for key, label in board.SORTS.items()],
         "brains": AgentVersion.Brain.choices,
         "as_of": max((row.as_of for row in rows if row.as_of), default=None),
-        "exposure_full": max([2.0, *(row.exposure_gross or 0.0 for row in rows)]),
     }
 
 
@@ -203,7 +203,7 @@ def _positions_tab(request: HttpRequest, moment: Moment) -> dict[str, Any]:
 
 def _trades_tab(request: HttpRequest, moment: Moment) -> dict[str, Any]:
     fills = decisions.list_season_fills(season=moment.season, before=_number(request, "before"))
-    return {"fills": fills, "older": fills[-1].pk if len(fills) == 60 else 0}
+    return {"fills": fills, "older": min(fill.pk for fill in fills) if len(fills) == 60 else 0}
 
 
 def _rules_tab(request: HttpRequest, moment: Moment) -> dict[str, Any]:

@@ -83,6 +83,17 @@ def season_with(
     return made
 
 
+@transaction.atomic
+def enter_only(*, agents: int = 4, state: str = Season.State.WARM_UP) -> Season:
+    """Store a season with its entries before its first tick."""
+    race = run_race(agents=agents, ticks=12, symbols=6, seed=7)
+    market, _ = make_market(race=race, slug="market-open")
+    season = _make_season(race, arena_without_seasons(), market, state=state, age=timedelta(0), speed=60.0)
+    Season.objects.filter(pk=season.pk).update(clock_at=season.starts_at)
+    _make_entries(race, season)
+    return season
+
+
 def _make_season(race: Race, arena: Arena, market: Any, *, state: str, age: timedelta, speed: float) -> Season:
     document = season_document(run=race.run, asset="USDT", sha256="")
     first, last = instant(race.run.ticks[0]), instant(race.run.ticks[-1])
@@ -113,11 +124,12 @@ def _make_entries(race: Race, season: Season) -> dict[str, Entry]:
     for number, card in enumerate(race.run.agents):
         agent, _ = Agent.objects.get_or_create(slug=slugify(card.name), defaults={"name": card.name, "team": team})
         kinds = BRAINS.get(card.name.split("-")[0], ("STRATEGY",))
+        kind = kinds[number % len(kinds)]
         version = agent.versions.first() or AgentVersion.objects.create(
             agent=agent,
             number=1,
-            brain=kinds[number % len(kinds)],
-            strategy=card.strategy,
+            brain=kind,
+            strategy=card.strategy if kind == "STRATEGY" else "prompt",
             parameters=dict(card.parameters),
             sha256=_digest(card.name, json.dumps(dict(card.parameters), sort_keys=True)),
         )

@@ -36,7 +36,7 @@ def store_decisions(made: MadeSeason) -> dict[tuple[str, Any], Decision]:
             verdict=row["verdict"] or "NO_ORDERS",
             arrived_at=row["tick_at"],
         )
-        for row in rows(made.race.books.tables["decisions"])
+        for row in sorted(rows(made.race.books.tables["decisions"]), key=lambda row: row["tick_at"])
     ]
     Decision.objects.bulk_create(made_rows, batch_size=BATCH)
     names = {entry.pk: name for name, entry in made.entries.items()}
@@ -63,15 +63,28 @@ def store_orders(made: MadeSeason, decisions: dict[tuple[str, Any], Decision]) -
         ordinals[key] += 1
     Order.objects.bulk_create(stored, batch_size=BATCH)
     orders = {one.order_id: one for one in stored}
-    Fill.objects.bulk_create(
-        [
-            _fill(made, row, orders[order_id], number)
-            for order_id, fills in filled.items()
-            for number, row in enumerate(fills, start=1)
-        ],
-        batch_size=BATCH,
-    )
+    fills = [
+        _fill(made, row, orders[order_id], number)
+        for order_id, own in filled.items()
+        for number, row in enumerate(own, start=1)
+    ]
+    Fill.objects.bulk_create(sorted(fills, key=lambda fill: fill.filled_at), batch_size=BATCH)
+    _adopt(stored)
     return orders
+
+
+def _adopt(orders: list[Order]) -> None:
+    """Give each protection the entry of its symbol that was filled last before it: the books name no parents."""
+    entries: dict[tuple[int, int], Order] = {}
+    adopted = []
+    for order in sorted(orders, key=lambda order: (order.account_id, order.sequence)):
+        key = order.account_id, order.instrument_id
+        if order.reason == "ENTRY":
+            entries[key] = order
+        elif order.decision is None and order.reason != "LIQUIDATION" and key in entries:
+            order.parent = entries[key]
+            adopted.append(order)
+    Order.objects.bulk_update(adopted, ["parent"], batch_size=BATCH)
 
 
 def _order(

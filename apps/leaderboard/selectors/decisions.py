@@ -164,4 +164,5 @@ def list_season_fills(*, season: Season, before: int | None = None, limit: int =
     )
     if before is not None:
         found = found.filter(pk__lt=before)
-    return list(found.order_by("-pk")[:limit])
+    # Rows come in by batches of entries; within a page the venue's own times decide.
+    return sorted(found.order_by("-pk")[:limit], key=lambda fill: (fill.filled_at, fill.pk), reverse=True)

@@ -22,6 +22,8 @@ from bitnerve.domain.market.instrument import is_bitcoin
 from bitnerve.engine.race import BENCHMARKS
 
 LINES_MAX = 12
+AGENTS_MAX = LINES_MAX - 1
+"""Bitcoin, held, is a line too."""
 POINTS_MAX = 800
 RANGES: Mapping[str, timedelta | None] = {
     "24h": timedelta(hours=24),
@@ -82,15 +84,16 @@ def capital_of(season: Season) -> float:
 
 
 def choose_names(*, season: Season, wanted: Sequence[str] = ()) -> list[str]:
-    """Return the entries whose lines are drawn: the wanted ones, else the best; never more than twelve."""
-    entries = Entry.objects.filter(season=season)
-    if wanted:
-        known = set(entries.filter(name__in=list(wanted)[: 4 * LINES_MAX]).values_list("name", flat=True))
-        chosen = [name for name in dict.fromkeys(wanted) if name in known]
-        if chosen:
-            return chosen[:LINES_MAX]
-    ranked = entries.order_by(F("standing__rank").asc(nulls_last=True), "name")
-    return list(ranked.values_list("name", flat=True)[:LINES_MAX])
+    """Return the entries whose lines are drawn: the wanted ones, else the best; never more than eleven."""
+    ranked = Entry.objects.filter(season=season).order_by(F("standing__rank").asc(nulls_last=True), "name")
+    return choose(ranked=list(ranked.values_list("name", flat=True)), wanted=wanted)
+
+
+def choose(*, ranked: Sequence[str], wanted: Sequence[str] = ()) -> list[str]:
+    """Return the names that are wanted and known, else the first; never more than eleven."""
+    known = set(ranked)
+    chosen = [name for name in dict.fromkeys(wanted) if name in known]
+    return (chosen or list(ranked))[:AGENTS_MAX]
 
 
 def read_race(*, season: Season, names: Sequence[str], span: str = "all", points_max: int = POINTS_MAX) -> RaceData:
@@ -206,7 +209,7 @@ def _dress(entries: Sequence[Entry], values: Mapping[str, list[float | None]]) -
     """Return the lines by name, so that a look does not change with the winner."""
     lines, orders = [], {False: 0, True: 1}
     for entry in sorted(entries, key=lambda entry: entry.name):
-        benchmark = entry.version.strategy in BENCHMARKS
+        benchmark = entry.version.brain == "STRATEGY" and entry.version.strategy in BENCHMARKS
         lines.append(
             Line(
                 name=entry.name,

@@ -187,15 +187,15 @@ def ago(at: datetime | None, now: datetime) -> SafeString:
 
 
 @register.filter
-def spark(values: list[float] | None) -> str:
-    """Return the path of a sparkline."""
-    return charts.spark_path(values)
+def spark(values: list[float] | None, grain: int = 1) -> str:
+    """Return the path of a sparkline, its heights in steps of `grain` pixels."""
+    return charts.spark_path(values, grain=grain)
 
 
 @register.filter
-def bar(value: float | None, full: float) -> str:
-    """Return a length in pixels out of 60, full at `full`."""
-    return f"{min(60.0, 60 * (value or 0.0) / full):.0f}"
+def bar(value: float | None, full: float, pixels: int = 60) -> str:
+    """Return a length in pixels, all of them at `full`."""
+    return f"{min(1.0, (value or 0.0) / full) * pixels:.0f}"
 
 
 @register.filter
