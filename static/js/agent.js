@@ -26,7 +26,7 @@
     charts.forEach((one) => one.destroy());
     const width = plot.clientWidth, height = plot.clientHeight, axis = width < 560 ? 60 : 68;
     const heights = [0.58, 0.19, 0.23].map((part) => Math.floor(part * height));
-    const base = { width, padding: [8, 12, 0, 0], legend: { show: false }, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"), cursor: { sync: { key: "agent" }, drag: { x: false, y: false }, points: { size: 6 } } };
+    const base = { width, padding: [8, 22, 0, 0], legend: { show: false }, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"), cursor: { sync: { key: "agent" }, drag: { x: false, y: false }, points: { size: 6 } } };
     const time = { ...C.time() }, none = { ...C.time(), size: 4, values: () => [] };
     const area = (stroke, wash) => ({ stroke, fill: wash, width: 1, points: { show: false } });
     const splits = (most) => (u, number, low, high) => { const [found, decimals] = C.ticks(low, high, most); u.decimals = decimals; return found; };
@@ -55,9 +55,13 @@
     return [u.valToPos(at, "x", true), u.valToPos(told.equity[index], "y", true), one];
   });
   const marks = (u) => {
-    const context = u.ctx, size = 5 * devicePixelRatio, gain = C.token("gain"), loss = C.token("loss"), bad = C.token("bad");
+    const context = u.ctx, size = (plot.clientWidth < 560 ? 3.2 : 5) * devicePixelRatio, gain = C.token("gain"), loss = C.token("loss"), bad = C.token("bad");
     context.save();
+    const last = {};
     for (const [x, y, [, kind]] of placed(u)) {
+      // Where they crowd, one stands for its neighbors of the same kind.
+      if (kind !== "liquidation" && x - (last[kind] ?? -Infinity) < size) continue;
+      last[kind] = x;
       context.beginPath();
       if (kind === "liquidation") {
         context.strokeStyle = bad;

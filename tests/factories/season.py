@@ -91,6 +91,7 @@ def enter_only(*, agents: int = 4, state: str = Season.State.WARM_UP) -> Season:
     season = _make_season(race, arena_without_seasons(), market, state=state, age=timedelta(0), speed=60.0)
     Season.objects.filter(pk=season.pk).update(clock_at=season.starts_at)
     _make_entries(race, season)
+    Account.objects.filter(book=season.slug).update(cash=CAPITAL, equity=CAPITAL, played_until=season.starts_at)
     return season
 
 

@@ -32,7 +32,11 @@ class Site:
 def server(django_db_setup: None) -> Iterator[str]:
     """Serve the application on loopback; the address it answers at."""
     import uvicorn
+    from django.db import connections
     from django.test import override_settings
+
+    # The server's threads must hold no connection when the database is dropped.
+    connections["default"].settings_dict["CONN_MAX_AGE"] = 0
 
     with override_settings(WHITENOISE_USE_FINDERS=True, WHITENOISE_AUTOREFRESH=True), _free_port() as listening:
         server = uvicorn.Server(uvicorn.Config(_application(), log_level="warning", lifespan="auto"))
@@ -123,6 +127,8 @@ def site(request: pytest.FixtureRequest, server: str, django_db_blocker: Any) ->
     """The house in the state that a test names by `indirect` parametrization; emptied afterwards."""
     import os
 
+    from django.db import connections
+
     from tests.factories import season_with
 
     # The browser's driver runs a loop in this thread, which Django would take for its own.
@@ -130,8 +136,12 @@ def site(request: pytest.FixtureRequest, server: str, django_db_blocker: Any) ->
     with django_db_blocker.unblock():
         _empty()
         STATES[request.param](season_with)
-        yield Site(state=request.param, url=server, pages=_pages())
+        site = Site(state=request.param, url=server, pages=_pages())
+        # Closed where it was opened: the browser's driver has a context of its own for what comes between.
+        connections["default"].close()
+        yield site
         _empty()
+        connections["default"].close()
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
@@ -155,7 +165,8 @@ def _empty() -> None:
 
 def _pages() -> list[str]:
     from apps.arenas.models import Arena, Entry
-    from apps.leaderboard.views import AGENT_TABS, TABS
+    from apps.leaderboard.views.agent import AGENT_TABS
+    from apps.leaderboard.views.arena import TABS
     from apps.trades.models import Decision
 
     pages = ["/", "/arenas/", "/nowhere/"]

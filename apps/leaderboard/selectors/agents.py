@@ -126,10 +126,10 @@ def _exposure(account: int, at: np.ndarray, equity: np.ndarray) -> tuple[np.ndar
     """Return what is held long and short ÷ equity at each point."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT extract(epoch FROM at)::float8,
-                      coalesce(sum(quantity::numeric * mark_price::numeric) FILTER (WHERE quantity::numeric > 0), 0)::float8,
-                      coalesce(-sum(quantity::numeric * mark_price::numeric) FILTER (WHERE quantity::numeric < 0), 0)::float8
-               FROM leaderboard_positionpoint WHERE account_id = %s GROUP BY at""",
+            """SELECT extract(epoch FROM at)::float8, coalesce(sum(worth) FILTER (WHERE worth > 0), 0)::float8,
+                      coalesce(-sum(worth) FILTER (WHERE worth < 0), 0)::float8
+               FROM (SELECT at, quantity::numeric * mark_price::numeric AS worth
+                     FROM leaderboard_positionpoint WHERE account_id = %s) AS held GROUP BY at""",
             [account],
         )
         found = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)

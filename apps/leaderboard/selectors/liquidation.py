@@ -86,7 +86,7 @@ def _instrument(row: InstrumentRow) -> Instrument:
 
 
 def _level(exchange: Exchange, marks: Any, column: int, *, is_long: bool) -> int | None:
-    """Return the breach nearest to the mark, by halving: what an account has left only falls as prices move against it."""
+    """Return the breach nearest to the mark, by halving: against a position, what is left only falls."""
     tick = int(exchange.instruments.table[column, 0])
     mark = int(marks[column])
     if _in_breach(exchange, marks):

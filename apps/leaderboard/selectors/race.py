@@ -191,7 +191,8 @@ def _hold_bitcoin(season: Season, since: datetime, until: datetime, grid: _Grid,
         return None
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT cell, min(price), max(price), (array_agg(price ORDER BY at))[1], (array_agg(price ORDER BY at DESC))[1],
+            f"""SELECT cell, min(price), max(price), (array_agg(price ORDER BY at))[1],
+                       (array_agg(price ORDER BY at DESC))[1],
                        (SELECT price::float8 FROM market_mark WHERE instrument_id = %s AND at >= %s ORDER BY at LIMIT 1)
                 FROM (SELECT {_CELL} AS cell, price::float8 AS price, at FROM market_mark
                       WHERE instrument_id = %s AND at BETWEEN %s AND %s) AS marks GROUP BY cell""",

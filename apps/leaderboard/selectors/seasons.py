@@ -126,6 +126,12 @@ def count_ticks(season: Season) -> dict[str, int]:
     return {state.lower(): counts.get(state, 0) for state in Tick.State.values}
 
 
+def newest_tick(season: Season) -> str:
+    """Return the newest tick of a season and its state in a word, for a tag of what depends on ticks alone."""
+    newest = Tick.objects.filter(season=season).order_by("-number").values_list("number", "state").first()
+    return "none" if newest is None else f"{newest[0]}{newest[1]}"
+
+
 def read_moment(season: Season) -> Moment:
     """Return where a season stands right now."""
     tick = Tick.objects.filter(season=season).select_related("snapshot").annotate(now=Now()).order_by("-number").first()

@@ -57,8 +57,8 @@ def _row(row: BoardRow, *, mode: str, now: datetime, full: float, grain: int) ->
         f'<td><b data-field="fees" title="{figures.exact(row.fees)}">{figures.money(row.fees)}</b>'
         f'<small data-field="funding" title="{figures.exact(row.funding)}">{figures.change(row.funding)}</small></td>'
         f"<td>{figures.duration_ms(row.holding_ms_median)}</td>"
-        f'<td><svg class="spark" aria-hidden="true" width="94" height="24"><path d="{figures.spark(row.sparkline, grain)}"/>'
-        f"</svg></td><td>{_last_action(row, now)}</td></tr>"
+        f'<td><svg class="spark" aria-hidden="true" width="94" height="24">'
+        f'<path d="{figures.spark(row.sparkline, grain)}"/></svg></td><td>{_last_action(row, now)}</td></tr>'
     )
 
 

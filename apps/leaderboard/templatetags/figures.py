@@ -11,7 +11,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.leaderboard import charts
+from apps.leaderboard.drawings.small import spark_path
 from bitnerve.engine.scales import NARROW_SPACE, UNKNOWN, number_text
 
 register = template.Library()
@@ -156,6 +156,12 @@ def since(at: datetime | None, now: datetime) -> str:
 
 
 @register.filter
+def lasting(at: datetime | None, now: datetime) -> str:
+    """Return how long something has lasted that began at an instant."""
+    return UNKNOWN if not at else duration(max(0.0, (now - at).total_seconds()))
+
+
+@register.filter
 def iso(at: datetime | None) -> str:
     """Return an instant as machines read it, in UTC."""
     if not at:
@@ -189,7 +195,7 @@ def ago(at: datetime | None, now: datetime) -> SafeString:
 @register.filter
 def spark(values: list[float] | None, grain: int = 1) -> str:
     """Return the path of a sparkline, its heights in steps of `grain` pixels."""
-    return charts.spark_path(values, grain=grain)
+    return spark_path(values, grain=grain)
 
 
 @register.filter
