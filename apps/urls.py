@@ -1,5 +1,7 @@
-"""Where each address leads: the roof of this floor. No pages yet; the commands come first."""
+"""Where each address leads: the roof of this floor."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("apps.leaderboard.urls")),
+]
