@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.db import connections
 from django.urls import re_path
+
+# WhiteNoise hands files over in one piece each; a server for many people has its proxy serve them.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitnerve.settings.production")
 # Models may be imported once Django is set up, and not before.

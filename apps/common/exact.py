@@ -42,13 +42,13 @@ Values = Mapping[str, tuple[Kind, Any]]
 
 
 def units(column: str) -> str:
-    """Return the expression that reads an exact column, or a sum of such, in units of 10⁻⁸."""
-    return f"({column} * 100000000)::bigint"
+    """Return the expression that reads an exact column, or what is made of such, in units of 10⁻⁸."""
+    return f"(({column}) * 100000000)::bigint"
 
 
 def lots(column: str) -> str:
     """Return the expression that reads a quantity in lots of its `instrument`."""
-    return f"div({column}, instrument.lot_size)::bigint"
+    return f"div(({column}), instrument.lot_size)::bigint"
 
 
 def milliseconds(column: str) -> str:

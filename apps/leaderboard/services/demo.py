@@ -71,6 +71,8 @@ def open_demo(request: DemoRequest, report: Report) -> Season:
     speed = request.speed or season.tick_ms / 5000
     Season.objects.filter(pk=season.pk).update(speed=speed)
     season.refresh_from_db()
+    report("rehearsing a tick")
+    acting.rehearse(season)
     return season
 
 

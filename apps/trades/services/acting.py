@@ -85,6 +85,23 @@ def _why_skip(market: Market, tick: Tick) -> str:
     return f"market data ends {late:.0f} s before the tick: nobody trades on old prices"
 
 
+def rehearse(season: Season) -> None:
+    """Do once what a tick will do, and store nothing: kernels, candles and signals are then where they are needed."""
+    entries = list(Entry.objects.filter(season=season).select_related("version", "account").order_by("name")[:CHUNK])
+    for group in by_bar(season, entries):
+        sitting = sit(season, group)
+        sitting.desk.play_until(sitting.desk.now)
+        decide(
+            desk=sitting.desk,
+            market=season.market,
+            tables=sitting.tables,
+            agents=sitting.agents,
+            shelf=_shelf,
+            seconds_each=SECONDS_AT_LEAST,
+            until=time.monotonic() + SECONDS_AT_LEAST,
+        )
+
+
 def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
     """Let entries decide at a tick, review what they want, execute it and settle what comes of it."""
     tick = Tick.objects.select_related("season__market", "snapshot").get(pk=tick_id)
