@@ -11,7 +11,7 @@ from bitnerve.domain.kernel import integers, zeros
 from bitnerve.domain.market.instrument import instrument_arrays, make_instrument, make_tier
 from bitnerve.domain.trading import account, positions
 from bitnerve.domain.trading.account import Rules
-from bitnerve.domain.trading.liquidation import revalue
+from bitnerve.domain.trading.liquidation import ACCOUNTS_AT_ONCE, revalue
 from bitnerve.domain.units import SCALE
 from tests.engine.profiles import PROPERTY
 
@@ -99,7 +99,8 @@ def test_the_pulse_is_exact_for_cross_and_isolated_positions(seed, size):
         cells[account.CASH] = cells[account.LOCKED] + needs * dice.choice([0, 4, 5, 6, 20, 260]) // 500
         cells[account.CASH] += dice.randint(-2 * 10**6, 2 * 10**6)
     equity, breached = zeros(ACCOUNTS), zeros(ACCOUNTS)
-    revalue(exchange, 0, ACCOUNTS, integers(marks), equity, breached)
+    for part in ((0, 7), (7, ACCOUNTS)):
+        revalue(exchange, *part, integers(marks), equity, breached)
     for a in range(ACCOUNTS):
         right = expected(exchange.accounts[a].tolist(), exchange.positions[a].tolist(), marks, specs)
         assert (int(equity[a]), bool(breached[a])) == right
@@ -113,3 +114,20 @@ def test_the_pulse_refuses_a_sum_that_no_account_can_hold():
     exchange.positions[0, 2, positions.QUANTITY] = 2**61 // 10**8
     with pytest.raises(OverflowError):
         revalue(exchange, 0, 1, integers([1, 1, 3 * 10**8, 1, 1]), zeros(1), zeros(1))
+
+
+def test_the_pulse_leaves_no_account_out():
+    many = 2 * ACCOUNTS_AT_ONCE + 1
+    exchange = account.open_exchange(
+        instruments=instrument_arrays(instruments()), rules=Rules(), account_count=many, capital=0, has_mark=False
+    )
+    for a in range(many):
+        exchange.accounts[a, account.CASH] = a
+        exchange.positions[a, 2, positions.QUANTITY] = 1
+        exchange.positions[a, 2, positions.COST] = 1000
+        exchange.accounts[a, account.CROSS_COUNT] = 1
+    equity, breached = zeros(many), zeros(many)
+    revalue(exchange, 0, many, integers([1, 1, 1000, 1, 1]), equity, breached)
+    # Ten units must stay behind a position worth a thousand, and what is left is what its account had.
+    assert equity.tolist() == list(range(many))
+    assert breached.tolist() == [1] * 10 + [0] * (many - 10)
