@@ -13,7 +13,7 @@ from tests.house.checkout import ROOT
 
 BIN = Path(sys.executable).parent
 
-HEAVY = ("litellm", "ccxt", "statsmodels", "arch", "statsforecast", "lightgbm", "matplotlib", "scipy")
+HEAVY = ("litellm", "ccxt", "statsmodels", "arch", "statsforecast", "lightgbm", "matplotlib")
 
 
 def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
@@ -36,7 +36,7 @@ def lint_style(source: str, *, pretending: str) -> set[str]:
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """Return a copy of what the contracts cover, to be damaged."""
-    for package in ("bitnerve", "apps"):
+    for package in ("bitnerve", "apps", "worker"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".importlinter", tmp_path)
     return tmp_path

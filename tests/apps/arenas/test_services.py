@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.arenas import services as arenas
+from apps.arenas.services import racing as arenas
 from bitnerve.domain.decisions.decision import BUY, Decision, OrderRequest, hold
 from bitnerve.domain.strategies.base import Strategy
 from bitnerve.domain.strategies.catalog import Agent
