@@ -67,6 +67,21 @@ class Changes:
     """[row, marking.ROW_COLUMNS] of each open position at an equity row; ROW_TICK is the bar."""
 
 
+def fresh(*, count: int, capital: int, bar: int) -> Carried:
+    """Return accounts that have just been opened, marked at the start of `bar`, and done nothing."""
+    return Carried(
+        cash=[capital] * count,
+        sequence=[1] * count,
+        tick=[bar] * count,
+        ordinal=[0] * count,
+        equity=[capital] * count,
+        equity_peak=[capital] * count,
+        equity_at_midnight=[capital] * count,
+        positions=np.zeros((0, POSITION_COLUMNS), dtype=np.int64),
+        orders=np.zeros((0, orders.COLUMNS), dtype=np.int64),
+    )
+
+
 def load(exchange: Exchange, carried: Carried) -> Exchange:
     """Return the exchange with the accounts as they were carried; it has as many, and nothing has happened on it."""
     count, known = len(carried), len(carried.orders)
