@@ -212,7 +212,7 @@ def test_points_that_have_not_changed_are_not_sent_again(client, made):
 
 
 def test_a_decision_opens_to_snapshot_verdict_orders_and_postings(client, db):
-    season_with(agents=14, ticks=288)
+    season_with(agents=60, ticks=60)
     trimmed = Decision.objects.filter(verdict__contains="TRIMMED", placed__isnull=False).first()
     agent = trimmed.entry.version.agent.slug
     text = text_of(client.get(f"/agents/{agent}/decisions/{trimmed.pk}/"))
