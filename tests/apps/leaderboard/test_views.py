@@ -163,8 +163,16 @@ def test_an_empty_house_says_what_will_be_there(client, db):
 
 @pytest.mark.parametrize(
     "page",
-    ["/arenas/none/", "/arenas/open/none/", "/arenas/open/?season=9", "/agents/none/", "/agents/random/none/"]
-    + ["/agents/random/decisions/999999/", "/arenas/none/race.json", "/agents/none/points.json"],
+    [
+        "/arenas/none/",
+        "/arenas/open/none/",
+        "/arenas/open/?season=9",
+        "/agents/none/",
+        "/agents/random/none/",
+        "/agents/random/decisions/999999/",
+        "/arenas/none/race.json",
+        "/agents/none/points.json",
+    ],
 )
 def test_what_is_not_there_is_said_to_be_not_there(client, made, page):
     answer = client.get(page)
