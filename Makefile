@@ -13,15 +13,20 @@ BENCH := $(VENV)-bench/.bench
 INSTALL := -m pip install --disable-pip-version-check --require-hashes --only-binary=:all:
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test tick lint bench check clean lock
+export PORT SPEED RESET MARKET CANDLES FUNDING
+.PHONY: help venv demo race test tick lint bench check clean lock
 
 help: ## show this list
 	@printf 'BitNerve: AI agents trade perpetual futures against each other, on paper.\n\n'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s%s\n' "$$name" "$$what"; done
 
-demo: $(WEB) ## a season in your terminal, from recorded market data
+demo: $(WEB) ## a live season in your browser: PORT=, SPEED=, RESET=1, MARKET=replay CANDLES= FUNDING=
 	$(PY) manage.py compile_kernels
-	$(PY) manage.py demo $(ARGS)
+	@exec $(PY) manage.py demo $(ARGS)
+
+race: $(WEB) ## a month of the simulated market in your terminal
+	$(PY) manage.py compile_kernels
+	$(PY) manage.py race $(ARGS)
 
 tick: $(WEB) ## one recorded tick, step by step
 	$(PY) manage.py tick $(ARGS)

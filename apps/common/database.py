@@ -75,6 +75,24 @@ def _told(alias: str) -> Iterator[None]:
         ) from None
 
 
+def forget_everything() -> None:
+    """Empty the database: the private one is dropped, in another everything of the house is."""
+    owner = connections[OWNER].settings_dict
+    connections.close_all()
+    if settings.HAS_OWN_SERVER:
+        _make_roles()
+        place = settings.PRIVATE_SERVER
+        with psycopg.connect(host=str(place.socket), user="postgres", dbname="postgres", autocommit=True) as connection:
+            name = sql.Identifier(owner["NAME"])
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        return
+    with _told(OWNER), connections[OWNER].cursor() as cursor:
+        cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
+        if cursor.fetchone()[0]:
+            tables = ", ".join(f'"{model._meta.db_table}"' for model in apps.get_models())
+            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
 def _make_roles() -> None:
     """Make the two roles and the database on the private server, as its superuser."""
     owner, place = connections[OWNER].settings_dict, settings.PRIVATE_SERVER
@@ -103,6 +121,7 @@ def grant_rights() -> None:
         for model in apps.get_models(include_auto_created=True):
             rights = "SELECT, INSERT" if getattr(model, "append_only", False) else "SELECT, INSERT, UPDATE, DELETE"
             cursor.execute(f'GRANT {rights} ON "{model._meta.db_table}" TO {name}')
+        cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
 
 
 def _make_application(cursor: object, role: str) -> None:

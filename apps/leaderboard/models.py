@@ -1,49 +1,11 @@
-"""What everything public is computed from: equity over time, and where everybody stands."""
+"""Where everybody stands, and the roots that prove it."""
 
 from typing import ClassVar
 
 from django.db import models
 
-from apps.accounts.models import Account
 from apps.arenas.models import Entry, Season
-from apps.common.fields import MoneyField, PriceField, QuantityField
-from apps.market.models import Instrument
-
-
-class EquityPoint(models.Model):
-    """What an account was worth at a tick; kept by months."""
-
-    append_only = True
-
-    pk = models.CompositePrimaryKey("account_id", "at")
-    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
-    at = models.DateTimeField()
-    cash = MoneyField()
-    unrealized_pnl = MoneyField()
-    equity = MoneyField()
-    margin_used = MoneyField()
-    maintenance_margin = MoneyField()
-    chain_sha256 = models.CharField(max_length=64)
-    """The link that takes in this point, the decision before it, and the link before that."""
-
-
-class PositionPoint(models.Model):
-    """An open position at an equity point; kept by months."""
-
-    append_only = True
-
-    pk = models.CompositePrimaryKey("account_id", "at", "instrument_id")
-    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
-    at = models.DateTimeField()
-    instrument = models.ForeignKey(Instrument, models.DO_NOTHING, db_constraint=False)
-    quantity = QuantityField()
-    cost_basis = MoneyField()
-    mark_price = PriceField()
-    unrealized_pnl = MoneyField()
-    leverage = models.PositiveIntegerField()
-    margin_mode = models.CharField(max_length=8)
-    margin = MoneyField()
-    maintenance_margin = MoneyField()
+from apps.common.fields import MoneyField
 
 
 class Standing(models.Model):

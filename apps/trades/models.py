@@ -1,4 +1,4 @@
-"""What agents decided, what the governors made of it, and what came of it on the venue."""
+"""What agents decided, what the governors made of it, what came of it on the venue, and what it was worth."""
 
 from typing import ClassVar
 
@@ -35,6 +35,8 @@ class Decision(models.Model):
     arrived_at = models.DateTimeField()
     """In the market's time: its orders meet what comes after."""
     decided_at = models.DateTimeField(auto_now_add=True)
+    chain_sha256 = models.CharField(max_length=64)
+    """The link that takes in this decision and the one before it."""
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["entry", "tick"], name="one_decision_a_tick")]
@@ -68,11 +70,12 @@ class Order(models.Model):
     triggered = models.BooleanField()
     quantity = QuantityField()
     filled = QuantityField()
-    limit_price = PriceField(null=True)
-    trigger_price = PriceField(null=True)
+    # Prices as they were asked for: what makes no price is refused, and kept as it was.
+    limit_price = MoneyField(null=True)
+    trigger_price = MoneyField(null=True)
     callback_rate = RateField()
-    stop_loss = PriceField(null=True)
-    take_profit = PriceField(null=True)
+    stop_loss = MoneyField(null=True)
+    take_profit = MoneyField(null=True)
     trailing_rate = RateField()
     leverage_asked = models.PositiveIntegerField()
     """0 keeps the symbol's."""
@@ -89,7 +92,10 @@ class Order(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "order_id"], name="one_order_an_id"),
             models.UniqueConstraint(fields=["account", "sequence"], name="one_order_a_number"),
-            models.CheckConstraint(condition=models.Q(filled__lte=models.F("quantity")), name="no_more_than_asked"),
+            models.CheckConstraint(
+                condition=models.Q(filled__lte=models.F("quantity")) | models.Q(status="REJECTED"),
+                name="no_more_than_asked",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["account"], condition=models.Q(ended_at=None), name="working_orders"),
@@ -161,3 +167,39 @@ class Position(models.Model):
     margin_mode = models.CharField(max_length=8, choices=MARGIN_MODES)
     opened_at = models.DateTimeField(null=True)
     """When the position that is held now was opened; null while flat."""
+
+
+class EquityPoint(models.Model):
+    """What an account was worth at a tick; kept by months."""
+
+    append_only = True
+
+    pk = models.CompositePrimaryKey("account_id", "at")
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    at = models.DateTimeField()
+    cash = MoneyField()
+    unrealized_pnl = MoneyField()
+    equity = MoneyField()
+    margin_used = MoneyField()
+    maintenance_margin = MoneyField()
+    chain_sha256 = models.CharField(max_length=64)
+    """The link that takes in this point and the one before it."""
+
+
+class PositionPoint(models.Model):
+    """An open position at an equity point; kept by months."""
+
+    append_only = True
+
+    pk = models.CompositePrimaryKey("account_id", "at", "instrument_id")
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    at = models.DateTimeField()
+    instrument = models.ForeignKey(Instrument, models.DO_NOTHING, db_constraint=False)
+    quantity = QuantityField()
+    cost_basis = MoneyField()
+    mark_price = PriceField()
+    unrealized_pnl = MoneyField()
+    leverage = models.PositiveIntegerField()
+    margin_mode = models.CharField(max_length=8)
+    margin = MoneyField()
+    maintenance_margin = MoneyField()

@@ -94,7 +94,7 @@ def season_document(*, run: Run, asset: str, sha256: str) -> dict[str, Any]:
             **{name: decimal_text(int(getattr(run.rules, name))) for name in rates},
             "market_order_max_bars": int(run.rules.market_order_max_bars),
         },
-        "instruments": [_instrument_document(one) for one in run.recording.instruments],
+        "instruments": [instrument_document(one) for one in run.recording.instruments],
         "agents": [
             {"name": card.name, "strategy": card.strategy, "parameters": dict(card.parameters)} for card in run.agents
         ],
@@ -104,7 +104,8 @@ def season_document(*, run: Run, asset: str, sha256: str) -> dict[str, Any]:
     }
 
 
-def _instrument_document(instrument: Instrument) -> dict[str, Any]:
+def instrument_document(instrument: Instrument) -> dict[str, Any]:
+    """Return an instrument as `season.json` has it; decimals as text."""
     lot = lot_step(instrument)
     return {
         "symbol": instrument.symbol,

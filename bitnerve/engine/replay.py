@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,8 @@ from bitnerve.domain.trading import account
 from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.run import UNSTATED, AgentCard, DecisionLog, Run
+from bitnerve.engine.snapshots import begin_snapshots, snapshot_digest
+from bitnerve.engine.tables import make_tables
 from bitnerve.engine.world import World
 
 NO_ORDERS = "NO_ORDERS"
@@ -145,72 +147,56 @@ class AgentView:
     @property
     def held(self) -> tuple[int, ...]:
         """The columns of the symbols with an open position."""
-        return tuple(column for column, quantity in enumerate(self._world.quantities[self._a]) if quantity)
+        return self._world.held[self._a]
 
 
 class Snapshots:
-    """The content hash of what can be seen at each tick: everything seen before, and the bars and marks since.
-
-    A chain: each hash takes in the one before, so one hash stands for the whole history up to its tick.
-    """
+    """The content hash of what can be seen at each tick, as `engine.snapshots` says."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._bars = [
-            _stable(world.recording, name) for name in ("open", "high", "low", "close", "volume", "quote_volume")
-        ]
-        self._mark = np.ascontiguousarray(world.recording.mark)
-        self._digest = hashlib.sha256("\n".join(world.symbols).encode()).digest()
+        self._digest = begin_snapshots(world.symbols)
         self._seen = 0
 
     def take(self) -> str:
         """Return the hash at the world's instant, in hex."""
         bar = self._world.bar
-        content = hashlib.sha256(self._digest)
-        for rows in self._bars:
-            content.update(rows[self._seen : bar])
-        content.update(self._mark[bar])
+        self._digest = snapshot_digest(self._digest, self._world.bars, self._world.mark, self._seen, bar)
         self._seen = bar
-        self._digest = content.digest()
-        return content.hexdigest()
-
-
-def _stable(recording: Recording, name: str) -> Any:
-    return np.ascontiguousarray(getattr(recording.candles, name), dtype="<i8")
+        return self._digest.hex()
 
 
 class _Minutes:
     """Keeps the decisions of a run while it goes on."""
 
-    def __init__(self, tick_count: int, agent_count: int) -> None:
-        shape = (tick_count, agent_count)
-        self.texts: dict[str, int] = {}
-        self.snapshots: list[str] = []
-        self.action = np.zeros(shape, dtype=np.int32)
-        self.reason = np.zeros(shape, dtype=np.int32)
-        self.verdict = np.zeros(shape, dtype=np.int32)
-        self.confidence = np.full(shape, UNSTATED, dtype=np.int64)
+    def __init__(self) -> None:
+        self._texts: defaultdict[str, int] = defaultdict()
+        # A text that nobody has said before gets the next number.
+        self._texts.default_factory = self._texts.__len__
+        self._snapshots: list[str] = []
+        self._action: list[int] = []
+        self._reason: list[int] = []
+        self._verdict: list[int] = []
+        self._confidence: list[int] = []
 
-    def _text(self, text: str) -> int:
-        return self.texts.setdefault(text, len(self.texts))
-
-    def write(self, tick: int, decisions: Sequence[Decision], verdicts: Sequence[str]) -> None:
-        """Write the decisions of all agents at a tick."""
-        self.action[tick] = [self._text(one.action) for one in decisions]
-        self.reason[tick] = [self._text(one.reason) for one in decisions]
-        self.verdict[tick] = [self._text(verdict) for verdict in verdicts]
-        self.confidence[tick] = [
-            UNSTATED if one.confidence is None else round(one.confidence * SCALE) for one in decisions
-        ]
+    def write(self, snapshot: str, decisions: Sequence[Decision], verdicts: Sequence[str]) -> None:
+        """Write the decisions of all agents at the next tick."""
+        number = self._texts
+        self._snapshots.append(snapshot)
+        self._action += [number[one.action] for one in decisions]
+        self._reason += [number[one.reason] for one in decisions]
+        self._verdict += [number[verdict] for verdict in verdicts]
+        self._confidence += [UNSTATED if one.confidence is None else round(one.confidence * SCALE) for one in decisions]
 
     def close(self) -> DecisionLog:
+        shape = len(self._snapshots), -1
         return DecisionLog(
-            action=self.action,
-            confidence=self.confidence,
-            reason=self.reason,
-            verdict=self.verdict,
-            texts=tuple(self.texts),
-            snapshots=tuple(self.snapshots),
+            action=np.array(self._action, dtype=np.int32).reshape(shape),
+            confidence=np.array(self._confidence, dtype=np.int64).reshape(shape),
+            reason=np.array(self._reason, dtype=np.int32).reshape(shape),
+            verdict=np.array(self._verdict, dtype=np.int32).reshape(shape),
+            texts=tuple(self._texts),
+            snapshots=tuple(self._snapshots),
         )
 
 
@@ -236,7 +222,7 @@ def replay(
     agents = tuple(sorted(agents, key=lambda agent: agent.name))
     rules = rules or Rules()
     world = World(
-        recording=recording,
+        market=make_tables(recording),
         agents=agents,
         capital=capital,
         rules=rules,
@@ -248,13 +234,13 @@ def replay(
     views = [AgentView(world, a) for a in range(len(agents))]
     seats = list(zip(agents, views, signals, strict=True))
     snapshots = Snapshots(world)
-    minutes = _Minutes(window.tick_count - 1, len(agents))
+    minutes = _Minutes()
     world.start_at(window.first)
     for tick in range(window.tick_count - 1):
-        minutes.snapshots.append(snapshots.take())
+        snapshot = snapshots.take()
         decisions = [agent.strategy.decide(view, signal) for agent, view, signal in seats]
         verdicts = [world.submit(a, one).verdict if one.orders else NO_ORDERS for a, one in enumerate(decisions)]
-        minutes.write(tick, decisions, verdicts)
+        minutes.write(snapshot, decisions, verdicts)
         world.advance(world.bar + window.step)
         if progress:
             progress(world, tick + 1, window.tick_count - 1)

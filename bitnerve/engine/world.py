@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
-from bitnerve.domain.kernel import integers, zeros
+from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instrument, instrument_arrays
-from bitnerve.domain.market.recording import FundingSchedule, Recording
 from bitnerve.domain.risk import governor
 from bitnerve.domain.risk.governor import AccountState, Review, SymbolState
 from bitnerve.domain.risk.limits import Limits, tightest
@@ -21,27 +19,9 @@ from bitnerve.domain.timeframe import DAY_MS
 from bitnerve.domain.trading import acceptance, account, margin, marking, orders, path, positions, session
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.units import decimal_text
+from bitnerve.engine.tables import MarketTables
 
-
-def bar_table(recording: Recording) -> account.Integers:
-    """Return the bars as kernels read them: [bar, row, symbol]."""
-    candles = recording.candles
-    rows = [candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume]
-    if recording.mark_path:
-        marks = recording.mark_path
-        rows += [marks.open, marks.high, marks.low, marks.close]
-    return integers(np.stack(rows, axis=1))
-
-
-def funding_table(schedule: FundingSchedule, *, start_at: int, interval_ms: int) -> account.Integers:
-    """Return the settlements as kernels read them: due at the first bar end at or after each funding time."""
-    table = zeros(len(schedule.at), session.SCHEDULE_COLUMNS)
-    table[:, session.DUE] = integers(-((start_at - schedule.at) // interval_ms))
-    table[:, session.FUNDED_AT] = integers(schedule.at)
-    table[:, session.SYMBOL] = integers(schedule.symbol)
-    table[:, session.RATE] = integers(schedule.rate)
-    table[:, session.KNOWN] = integers(schedule.known.astype(np.int64))
-    return table
+_spell = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +38,7 @@ class World:
     def __init__(
         self,
         *,
-        recording: Recording,
+        market: MarketTables,
         agents: Sequence[Agent],
         capital: int,
         rules: Rules,
@@ -67,6 +47,7 @@ class World:
         tick_count: int,
     ) -> None:
         """Open one account per agent; `tick_count` is the number of equity rows to come."""
+        recording = market.recording
         self.recording = recording
         self.symbols = recording.symbols
         self.instruments: tuple[Instrument, ...] = recording.instruments
@@ -75,14 +56,7 @@ class World:
         self.capital = capital
         self.seed = seed
         self.column = {symbol: column for column, symbol in enumerate(self.symbols)}
-        self.bars = bar_table(recording)
-        self.mark = integers(recording.mark)
-        self.at = integers(
-            recording.candles.start_at + np.arange(recording.bar_count + 1) * recording.candles.interval_ms
-        )
-        self.funding = funding_table(
-            recording.funding, start_at=recording.candles.start_at, interval_ms=recording.candles.interval_ms
-        )
+        self.bars, self.mark, self.at, self.funding = market.bars, market.mark, market.at, market.funding
         self.exchange: Exchange = account.open_exchange(
             instruments=instrument_arrays(self.instruments),
             rules=rules,
@@ -91,22 +65,29 @@ class World:
             has_mark=recording.mark_path is not None,
         )
         self.marks = marking.blank_marks(tick_count, len(self.agents), 4096)
+        self._due: list[int] = self.funding[:, session.DUE].tolist()
         self.bar = 0
+        """The bar that opens, or is being traded, now; those before it are closed."""
+        self.now = 0
+        """Milliseconds: when an order that is handed in now is accepted."""
         self.tick = 0
         self._facts = zeros(2)
         self._funding_cursor = 0
         self._peak = [capital] * len(self.agents)
         self._midnight = [capital] * len(self.agents)
         self._limits = [
-            tightest(limits, Limits(symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
+            tightest(limits, replace(limits, symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
         ]
         self._day = -1
         self._working = 0
         self._most_working = 0
-        self.quantities: list[list[int]] = []
+        self.quantities = [[0] * len(self.symbols) for _ in self.agents]
         """Positions at the last tick, [account][symbol], in lots."""
+        self.held: list[tuple[int, ...]] = [()] * len(self.agents)
+        """The columns of the symbols with an open position at the last tick, by account."""
         self.equities: list[int] = []
         """Equity at the last tick, by account."""
+        self._events_seen = 0
 
     def start_at(self, bar: int) -> None:
         """Stand at the start of a bar without having traded, and mark: what came before is warm-up."""
@@ -130,14 +111,29 @@ class World:
             self.tick,
         )
         self.bar = until
-        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
-        self.equities = self.marks.equity[self.tick, :, marking.EQUITY].tolist()
+        self.now = int(self.at[until])
+        self._read_positions()
+        self._remember(self.marks.equity[self.tick, :, marking.EQUITY].tolist())
         self.tick += 1
-        self._peak = list(map(max, self._peak, self.equities))
-        day = (self.recording.bar_at(until)) // DAY_MS
+
+    def _remember(self, equities: list[int]) -> None:
+        """Take note of everybody's equity at a tick: what the governor measures losses by."""
+        self.equities = equities
+        self._peak = list(map(max, self._peak, equities))
+        day = self.now // DAY_MS
         if day != self._day:
             self._day = day
-            self._midnight = self.equities
+            self._midnight = equities
+
+    def _read_positions(self) -> None:
+        """Take note of what everybody holds."""
+        event_count = int(self.exchange.cursors[account.EVENT_COUNT])
+        # A position changes by a fill, and every fill is an event.
+        if event_count == self._events_seen:
+            return
+        self._events_seen = event_count
+        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
+        self.held = [tuple(column for column, lots in enumerate(row) if lots) for row in self.quantities]
 
     def _make_room(self, bars: int) -> None:
         """Grow the logs before they could run full: what a run of bars can write has a bound."""
@@ -153,8 +149,7 @@ class World:
         self.marks = marking.with_room(self.marks, agents * symbols)
 
     def _settlements_before(self, bar: int) -> int:
-        due = self.funding[self._funding_cursor :, session.DUE]
-        return int(np.searchsorted(due, bar, side="right")) if len(due) and due[0] <= bar else 0
+        return bisect_right(self._due, bar, lo=self._funding_cursor) - self._funding_cursor
 
     def equity(self, a: int) -> int:
         """Return an account's equity at the last tick, in money units."""
@@ -174,7 +169,7 @@ class World:
         self.exchange = account.with_room(self.exchange, orders=added, events=0, working=self._most_working)
         for number, request in sorted(review.orders, key=lambda pair: _turn(pair[1])):
             if isinstance(request, CancelRequest):
-                acceptance.cancel_orders_of(self.exchange, a, self.column[request.symbol], int(self.at[self.bar]))
+                acceptance.cancel_orders_of(self.exchange, a, self.column[request.symbol], self.now)
                 continue
             code = self._accept(a, request)
             if code:
@@ -189,7 +184,7 @@ class World:
                 )
             else:
                 accepted += 1
-        return Outcome(accepted, json.dumps(rulings, separators=(",", ":")) if rulings else "ACCEPTED")
+        return Outcome(accepted, _spell(rulings) if rulings else "ACCEPTED")
 
     def review(self, a: int, decision: Decision) -> Review:
         """Return the governor's review of a decision at this instant."""
@@ -204,15 +199,14 @@ class World:
         return governor.review_decision(decision=decision, account=state, symbols=symbols, limits=self._limits[a])
 
     def _symbol_state(self, a: int, column: int) -> SymbolState:
-        closes = self.bars[max(0, self.bar - 2) : self.bar, path.CLOSE, column]
-        traded = np.flatnonzero(self.bars[max(0, self.bar - 64) : self.bar, path.VOLUME, column] > 0)
-        seen = min(self.bar, 64)
+        bars, bar = self.bars, self.bar
+        seen = min(bar, 64)
         return SymbolState(
             instrument=self.instruments[column],
-            mark=int(self.mark[self.bar, column]),
-            last=int(closes[-1]) if len(closes) else 0,
-            previous=int(closes[-2]) if len(closes) > 1 else 0,
-            bars_silent=seen - 1 - int(traded[-1]) if len(traded) else seen,
+            mark=int(self.exchange.prices[account.MARK, column]),
+            last=int(self.exchange.prices[account.LAST, column]),
+            previous=int(bars[path.CLOSE, bar - 2, column]) if bar > 1 else 0,
+            bars_silent=next((back for back in range(seen) if bars[path.VOLUME, bar - 1 - back, column] > 0), seen),
             quantity=int(self.exchange.positions[a, column, positions.QUANTITY]),
             leverage=int(self.exchange.positions[a, column, positions.LEVERAGE]),
             resting_lots=self.resting_lots(a, column),
@@ -222,6 +216,8 @@ class World:
         """Return the columns of the symbols for which an account has an order at work that could open or add."""
         exchange = self.exchange
         count = int(exchange.accounts[a, account.WORKING_COUNT])
+        if not count:
+            return ()
         rows = (exchange.orders[exchange.working[a, k]] for k in range(count))
         return tuple(sorted({int(row[orders.SYMBOL]) for row in rows if _may_open(row)}))
 
@@ -256,7 +252,7 @@ class World:
         order[orders.TRAILING_RATE] = request.trailing_rate
         order[orders.PARENT] = -1
         order[orders.REASON] = request.reason
-        return int(acceptance.accept(self.exchange, a, row, self._facts, int(self.at[self.bar])))
+        return int(acceptance.accept(self.exchange, a, row, self._facts, self.now))
 
     def _fact(self, request: OrderRequest, code: int, index: int) -> str:
         value = int(self._facts[index])

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "apps.trades",
     "apps.leaderboard",
     "apps.research",
+    "worker",
 ]
 
 MIDDLEWARE = [
@@ -92,6 +93,8 @@ RECORDINGS_DIR = Path(env.str("BITNERVE_RECORDINGS", default="") or BASE_DIR.par
 # Whatever the house makes for itself while it runs: compiled kernels, its private database, exports.
 VAR_DIR = Path(env.str("BITNERVE_VAR", default="") or BASE_DIR / "var").resolve()
 STATIC_ROOT = VAR_DIR / "static"
+# Files are named by their content and compressed once, so that browsers may keep them for ever.
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 # Without DATABASE_URL a private server is started by whoever needs it; without REDIS_URL all runs in one process.
 PRIVATE_SERVER = locate_private_server(VAR_DIR, "postgres")
@@ -99,3 +102,6 @@ HAS_OWN_SERVER = not env.str("DATABASE_URL", default="")
 DATABASES = connect(env, PRIVATE_SERVER)
 DATABASE_ROUTERS = ["bitnerve.settings.database.OwnerMigrates"]
 REDIS_URL = env.str("REDIS_URL", default="")
+
+# How many sockets one address may hold in one process: an office shares one, a benchmark raises it.
+SOCKETS_PER_ADDRESS_MAX = env.int("BITNERVE_SOCKETS_PER_ADDRESS", default=20)

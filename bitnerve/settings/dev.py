@@ -3,7 +3,8 @@
 import secrets
 
 from bitnerve.settings.base import *  # noqa: F403
+from bitnerve.settings.base import env
 
-DEBUG = True
+DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secrets.token_urlsafe(64)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]

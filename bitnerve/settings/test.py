@@ -12,3 +12,7 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # A server of the tests' own: a demo that runs beside them keeps its data and its peace.
 PRIVATE_SERVER = locate_private_server(VAR_DIR, "postgres-test")
 DATABASES = connect(env, PRIVATE_SERVER)
+
+# Pages find their files where they lie; nothing is collected for a test.
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_USE_FINDERS = True

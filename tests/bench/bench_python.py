@@ -21,6 +21,7 @@ from bitnerve.domain.trading import account, orders
 from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.trading.path import CLOSE, HIGH, LOW, OPEN, QUOTE_VOLUME, VOLUME
 from bitnerve.domain.units import SCALE, protective_stop
+from bitnerve.engine.tables import make_tables
 from bitnerve.engine.world import World
 from tests.bench.market import INTERVAL_MS, START_AT, TICK, make_bars, make_instruments
 from tests.bench.measure import figure
@@ -68,7 +69,7 @@ def run() -> list[dict[str, Any]]:
 def _play(recording: Recording, averages: list[Any], ticks: int) -> tuple[float, int, int]:
     """Return (seconds, orders asked for, events) of `ticks` bars after the slow average's warm-up."""
     world = World(
-        recording=recording,
+        market=make_tables(recording),
         agents=choose_agents("cash"),
         capital=1_000_000 * SCALE,
         rules=Rules(),
@@ -115,7 +116,7 @@ def _entry(symbol: str, price: int) -> OrderRequest:
 
 def _calls_alone(averages: list[Any], table: Any) -> float:
     """Return how many bars per second the function alone decides: what is left when the engine costs nothing."""
-    rows = [(table[:1000, CLOSE] / SCALE).tolist(), *(average[SLOW : SLOW + 1000].tolist() for average in averages)]
+    rows = [(table[CLOSE, :1000] / SCALE).tolist(), *(average[SLOW : SLOW + 1000].tolist() for average in averages)]
     held = zeros(SYMBOLS).tolist()
     start = time.perf_counter()
     for prices, fasts, slows in zip(*rows, strict=True):
@@ -126,7 +127,7 @@ def _calls_alone(averages: list[Any], table: Any) -> float:
 
 def _recording(table: Any) -> Recording:
     rows = {"open": OPEN, "high": HIGH, "low": LOW, "close": CLOSE, "volume": VOLUME, "quote_volume": QUOTE_VOLUME}
-    columns = {name: np.ascontiguousarray(table[:, row]) for name, row in rows.items()}
+    columns = {name: np.ascontiguousarray(table[row]) for name, row in rows.items()}
     candles = Candles(start_at=START_AT, interval_ms=INTERVAL_MS, **columns)
     return Recording(
         instruments=make_instruments(SYMBOLS),

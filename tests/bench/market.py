@@ -47,23 +47,23 @@ def make_instruments(count: int) -> tuple[Instrument, ...]:
 
 @lru_cache(maxsize=1)
 def make_bars(bars: int, symbols: int) -> npt.NDArray[np.int64]:
-    """Return random bars [bar, row, symbol] that move 0.2 % each, as kernels read them."""
+    """Return random bars [row, bar, symbol] that move 0.2 % each, as kernels read them."""
     generator = np.random.default_rng(0)
-    table = np.empty((bars, 6, symbols), dtype=np.int64)
+    table = np.empty((6, bars, symbols), dtype=np.int64)
     last = np.full(symbols, 100.0)
     for first in range(0, bars, _CHUNK):
         count = min(_CHUNK, bars - first)
-        part = table[first : first + count]
+        part = table[:, first : first + count]
         close = last * np.exp(np.cumsum(generator.normal(0.0, 0.002, (count, symbols)), axis=0))
         opened = np.vstack([last, close[:-1]])
         last = close[-1]
         wicks = np.abs(generator.normal(0.0, 0.001, (2, count, symbols)))
-        part[:, OPEN] = _on_grid(opened)
-        part[:, CLOSE] = _on_grid(close)
-        part[:, HIGH] = _on_grid(np.maximum(opened, close) * (1.0 + wicks[0]))
-        part[:, LOW] = _on_grid(np.minimum(opened, close) * (1.0 - wicks[1]))
-        part[:, VOLUME] = generator.integers(10**6, 10**7, (count, symbols))
-        part[:, QUOTE_VOLUME] = (part[:, VOLUME] * close).astype(np.int64) * 10**6
+        part[OPEN] = _on_grid(opened)
+        part[CLOSE] = _on_grid(close)
+        part[HIGH] = _on_grid(np.maximum(opened, close) * (1.0 + wicks[0]))
+        part[LOW] = _on_grid(np.minimum(opened, close) * (1.0 - wicks[1]))
+        part[VOLUME] = generator.integers(10**6, 10**7, (count, symbols))
+        part[QUOTE_VOLUME] = (part[VOLUME] * close).astype(np.int64) * 10**6
     return table
 
 

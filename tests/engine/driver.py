@@ -80,7 +80,7 @@ class Venue:
         self.facts = zeros(2)
         self.bar_count = 0
         self.ticks = 0
-        self._bars = zeros(64, path.BAR_ROWS, len(self.symbols))
+        self._bars = zeros(path.BAR_ROWS, 64, len(self.symbols))
         self._mark = zeros(65, len(self.symbols))
         self.equity_row = None
 
@@ -128,7 +128,7 @@ class Venue:
     def bar(self, bars, funding, marks, mark_bars=None):
         """Play one bar; `funding` lists (symbol, rate or None) due at its end, at `marks`."""
         bar = self.bar_count
-        if bar + 1 >= self._bars.shape[0]:
+        if bar + 1 >= self._bars.shape[1]:
             self._grow()
         for symbol, column in self.column.items():
             self._write(bar, column, bars.get(symbol), (mark_bars or {}).get(symbol))
@@ -159,19 +159,20 @@ class Venue:
         session.stand_at_tick(self.exchange, self._bars, self._mark, self.bar_count)
 
     def _grow(self):
-        grown = zeros(2 * self._bars.shape[0], *self._bars.shape[1:])
-        grown[: self._bars.shape[0]] = self._bars
-        marks = zeros(grown.shape[0] + 1, len(self.symbols))
+        rows, bars, symbols = self._bars.shape
+        grown = zeros(rows, 2 * bars, symbols)
+        grown[:, :bars] = self._bars
+        marks = zeros(2 * bars + 1, len(self.symbols))
         marks[: self._mark.shape[0]] = self._mark
         self._bars, self._mark = grown, marks
 
     def _write(self, bar, column, candle, mark):
-        cells = self._bars[bar, :, column]
+        cells = self._bars[:, bar, column]
         if candle is None or candle["volume"] == 0:
             # It stands still at its last close, and so does its mark; that is how recordings are joined.
-            before = self._bars[bar - 1, path.CLOSE, column] if bar else 0
+            before = self._bars[path.CLOSE, bar - 1, column] if bar else 0
             cells[[path.OPEN, path.HIGH, path.LOW, path.CLOSE]] = before
-            mark_before = self._bars[bar - 1, path.MARK_CLOSE, column] if bar else 0
+            mark_before = self._bars[path.MARK_CLOSE, bar - 1, column] if bar else 0
             cells[list(MARK_ROWS)] = mark_before
         else:
             for name, row in CANDLE.items():
@@ -286,7 +287,10 @@ def plain(array):
 
 def play(scenario):
     """Play a scenario and return the dump, or the name of what it raised and at which step."""
-    venue = Venue(scenario["specs"], scenario["capital"], scenario.get("rules"), scenario.get("has_mark", False))
+    from tests.engine.quoted_venue import QuotedVenue
+
+    kind = QuotedVenue if scenario.get("quoted") else Venue
+    venue = kind(scenario["specs"], scenario["capital"], scenario.get("rules"), scenario.get("has_mark", False))
     for number, (verb, *arguments) in enumerate(scenario["steps"]):
         try:
             getattr(venue, verb)(*arguments)

@@ -5,6 +5,7 @@ Rules are those of sections 2, 9 and 10 of the engine's page; F1 and F5 are safe
 # ruff: noqa: N802 (a test is named after its rule)
 
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from bitnerve.domain.strategies.amplification import Amplification
 from bitnerve.domain.strategies.base import Strategy
 from bitnerve.domain.strategies.catalog import Agent, choose_agents, list_agents
 from bitnerve.domain.timeframe import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant
+from bitnerve.domain.trading import positions
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.export import make_books
 from bitnerve.engine.replay import BadWindow, choose_window, replay
@@ -184,6 +186,34 @@ def test_F5_a_snapshot_tells_one_past_from_another(market, run, name):
     snapshots = race(changed, agents=choose_agents("cash")).decisions.snapshots
     assert snapshots[:101] == run.decisions.snapshots[:101]
     assert not set(snapshots[101:]) & set(run.decisions.snapshots)
+
+
+@pytest.mark.parametrize("tick_ms", [BAR, 3 * BAR])
+def test_a_snapshot_hashes_the_one_before_the_bars_since_and_the_marks(market, tick_ms):
+    run = race(market, agents=choose_agents("cash"), tick_ms=tick_ms, until=START + 6 * BAR)
+    names = ("open", "high", "low", "close", "volume", "quote_volume")
+    digest, seen = sha256("\n".join(market.symbols).encode()).digest(), 0
+    for at, snapshot in zip(run.ticks.tolist(), run.decisions.snapshots, strict=False):
+        bar = (at - market.bar_at(0)) // BAR
+        told = [int(cell) for name in names for cell in getattr(market.candles, name)[seen:bar].ravel()]
+        told += [int(cell) for cell in market.mark[bar]]
+        digest, seen = sha256(digest + b"".join(cell.to_bytes(8, "little") for cell in told)).digest(), bar
+        assert snapshot == digest.hex()
+
+
+def test_what_the_world_says_of_positions_is_what_the_exchange_holds(market):
+    """Also at ticks at which nothing was filled, and at which it did not look again."""
+    told = []
+
+    def compare(world, done, total):
+        held = world.exchange.positions[:, :, positions.QUANTITY].tolist()
+        assert world.quantities == held
+        assert world.held == [tuple(np.flatnonzero(row).tolist()) for row in held]
+        told.append(world.held)
+
+    race(market, progress=compare)
+    assert len(told) == DAYS * 288
+    assert len({tuple(held) for held in told}) > 10
 
 
 def test_F1_fills_follow_acceptance_and_start_inside_their_bar(market, books):

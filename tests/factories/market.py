@@ -11,7 +11,7 @@ from apps.market.models import Candle, Instrument, Mark, Market
 from bitnerve.engine.export import season_document
 from tests.factories.books import START, TICK_MS, WARM_UP_BARS, Race, decimal, instant
 
-MONTHLY = ("market_candle", "market_mark", "leaderboard_equitypoint", "leaderboard_positionpoint")
+MONTHLY = ("market_candle", "market_mark", "trades_equitypoint", "trades_positionpoint")
 
 
 def make_months(first: date, last: date) -> None:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from apps.leaderboard.models import EquityPoint, PositionPoint, Standing
-from apps.trades.models import Decision
+from apps.leaderboard.models import Standing
+from apps.trades.models import Decision, EquityPoint, PositionPoint
 from tests.factories.books import rows
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ def read_series(*, entry: Entry, span: str = "all", points_max: int = POINTS_MAX
 def _equity(account: int) -> tuple[np.ndarray, np.ndarray]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT extract(epoch FROM at)::float8, equity::float8 FROM leaderboard_equitypoint"
+            "SELECT extract(epoch FROM at)::float8, equity::float8 FROM trades_equitypoint"
             " WHERE account_id = %s ORDER BY at",
             [account],
         )
@@ -129,7 +129,7 @@ def _exposure(account: int, at: np.ndarray, equity: np.ndarray) -> tuple[np.ndar
             """SELECT extract(epoch FROM at)::float8, coalesce(sum(worth) FILTER (WHERE worth > 0), 0)::float8,
                       coalesce(-sum(worth) FILTER (WHERE worth < 0), 0)::float8
                FROM (SELECT at, quantity::numeric * mark_price::numeric AS worth
-                     FROM leaderboard_positionpoint WHERE account_id = %s) AS held GROUP BY at""",
+                     FROM trades_positionpoint WHERE account_id = %s) AS held GROUP BY at""",
             [account],
         )
         found = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from apps.arenas.models import Entry
-from apps.leaderboard.models import PositionPoint
 from apps.market.models import Instrument as InstrumentRow
+from apps.trades.models import PositionPoint
 from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instrument, instrument_arrays, make_instrument, make_tier
 from bitnerve.domain.trading import account, positions

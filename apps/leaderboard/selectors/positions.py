@@ -10,8 +10,8 @@ from decimal import Decimal
 from django.db.models import Max, Sum
 
 from apps.arenas.models import Entry, Season
-from apps.leaderboard.models import PositionPoint, Standing
-from apps.trades.models import Fill, FundingPayment, Order, Position
+from apps.leaderboard.models import Standing
+from apps.trades.models import Fill, FundingPayment, Order, Position, PositionPoint
 
 
 @dataclass(frozen=True, slots=True)

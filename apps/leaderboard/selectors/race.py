@@ -117,7 +117,7 @@ def read_race(*, season: Season, names: Sequence[str], span: str = "all", points
 
 def _span(accounts: list[int], season: Season, span: str) -> tuple[datetime, datetime | None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT min(at), max(at) FROM leaderboard_equitypoint WHERE account_id = ANY(%s)", [accounts])
+        cursor.execute("SELECT min(at), max(at) FROM trades_equitypoint WHERE account_id = ANY(%s)", [accounts])
         first, last = cursor.fetchone()
     if last is None:
         return season.starts_at, None
@@ -169,11 +169,11 @@ def _equity(accounts: list[int], since: datetime, until: datetime, grid: _Grid) 
         statement = f"""
             SELECT account_id, {_CELL} AS cell, min(equity)::float8, max(equity)::float8,
                    (array_agg(equity ORDER BY at))[1]::float8, (array_agg(equity ORDER BY at DESC))[1]::float8
-            FROM leaderboard_equitypoint WHERE account_id = ANY(%s) AND at BETWEEN %s AND %s GROUP BY 1, 2"""
+            FROM trades_equitypoint WHERE account_id = ANY(%s) AND at BETWEEN %s AND %s GROUP BY 1, 2"""
     else:
         statement = f"""
             SELECT account_id, {_CELL} AS cell, 0::float8, 0::float8, 0::float8, equity::float8
-            FROM leaderboard_equitypoint WHERE account_id = ANY(%s) AND at BETWEEN %s AND %s"""
+            FROM trades_equitypoint WHERE account_id = ANY(%s) AND at BETWEEN %s AND %s"""
     with connection.cursor() as cursor:
         cursor.execute(statement, [since, grid.step, accounts, since, until])
         for account, cell, *values in cursor.fetchall():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ DEFAULT_TAKER_FEE_RATE = Decimal("0.00055")
 _BITCOIN = re.compile(r"\A(BTC|XBT)(USDT|USDC|FDUSD|BUSD|TUSD|USD|EUR|INR|PERP)?([^A-Z0-9].*)?\Z", re.ASCII)
 
 
+@lru_cache(maxsize=4096)
 def is_bitcoin(symbol: str) -> bool:
     """Return whether a symbol trades Bitcoin against money; BTCDOMUSDT and its like only begin with its name."""
     return bool(_BITCOIN.match(symbol))

@@ -1,7 +1,8 @@
 """Which of the orders that an agent wants may go to the venue, and at what size?
 
-The one door to an order, for every origin (rule D4). Orders that only reduce risk pass; everything else meets each
-rule in turn. A rule answers with the quantity that it allows: all of it, less (a trim), or nothing (a refusal).
+The one door to an order, for every origin (rule D4). Orders that only reduce risk pass, if the venue can write them
+down; everything else meets each rule in turn. A rule answers with the quantity that it allows: all of it, less (a
+trim), or nothing (a refusal).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bitnerve.domain.arithmetic import DOWN, UP
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
+from bitnerve.domain.kernel import INT64_MAX
 from bitnerve.domain.market.instrument import Instrument
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.units import SCALE, decimal_text
@@ -72,6 +74,8 @@ class _Case:
     order: OrderRequest
     symbol: SymbolState
     account: AccountState
+    available: int
+    """Margin that the orders before this one would leave."""
     limits: Limits
 
     @property
@@ -127,17 +131,16 @@ def _text(units: int) -> str:
     return decimal_text(units)
 
 
-def _all_or_nothing(case: _Case, *, ok: bool, asked: str, allowed: str) -> Answer:
-    return (case.order.quantity if ok else 0), asked, allowed
+def _all(case: _Case) -> Answer:
+    return case.order.quantity, "", ""
 
 
 def check_symbol(case: _Case) -> Answer:
     """Allow only symbols on the list."""
     allowed = case.limits.symbols
-    ok = allowed is None or case.order.symbol in allowed
-    return _all_or_nothing(
-        case, ok=ok, asked=case.order.symbol, allowed="" if allowed is None else " ".join(sorted(allowed))
-    )
+    if allowed is None or case.order.symbol in allowed:
+        return _all(case)
+    return 0, case.order.symbol, " ".join(sorted(allowed))
 
 
 def check_data(case: _Case) -> Answer:
@@ -151,13 +154,13 @@ def check_data(case: _Case) -> Answer:
         jump = _ratio(abs(symbol.last - symbol.previous), SCALE, symbol.previous, UP)
         if jump > limits.jump_max:
             return 0, f"jump {_text(jump)}", f"at most {_text(limits.jump_max)}"
-    return case.order.quantity, "", ""
+    return _all(case)
 
 
 def _above_floor(case: _Case, start: int, loss_max: int) -> Answer:
     floor = _ratio(start, SCALE - loss_max, SCALE, UP)
     equity = case.account.equity
-    return _all_or_nothing(case, ok=equity > floor, asked=_text(equity), allowed=f"above {_text(floor)}")
+    return _all(case) if equity > floor else (0, _text(equity), f"above {_text(floor)}")
 
 
 def check_daily_loss(case: _Case) -> Answer:
@@ -173,7 +176,7 @@ def check_drawdown(case: _Case) -> Answer:
 def check_leverage(case: _Case) -> Answer:
     """Refuse a leverage above the limit or the venue's lowest tier; the venue itself tests the tier of the notional."""
     most = min(case.limits.leverage_max, case.symbol.instrument.tiers[0].leverage_max)
-    return _all_or_nothing(case, ok=1 <= case.leverage <= most, asked=str(case.leverage), allowed=str(most))
+    return _all(case) if 1 <= case.leverage <= most else (0, str(case.leverage), str(most))
 
 
 def check_price_band(case: _Case) -> Answer:
@@ -184,7 +187,7 @@ def check_price_band(case: _Case) -> Answer:
     for price in (case.order.limit_price, case.order.trigger_price):
         if price and not low <= price <= high:
             return 0, _text(price), f"{_text(low)} to {_text(high)}"
-    return case.order.quantity, "", ""
+    return _all(case)
 
 
 def _within(case: _Case, most: int) -> Answer:
@@ -206,7 +209,7 @@ def check_symbol_share(case: _Case) -> Answer:
 
 def check_margin(case: _Case) -> Answer:
     """Trim what opens to the margin that is left, taker fee included."""
-    available = max(0, case.account.available)
+    available = max(0, case.available)
     affordable = case.lots_within(_ratio(available, SCALE, case.cost_rate, DOWN))
     return min(case.order.quantity, case.closing_lots + affordable), _text(case.cost), _text(available)
 
@@ -223,6 +226,30 @@ RULES: tuple[tuple[str, Callable[[_Case], Answer]], ...] = (
     ("MARGIN", check_margin),
 )
 """In the order in which they speak; the first refusal ends the case, trims add up."""
+
+
+NUMBERS = (
+    "quantity",
+    "limit_price",
+    "trigger_price",
+    "callback_rate",
+    "leverage",
+    "stop_loss",
+    "take_profit",
+    "trailing_rate",
+)
+
+
+def check_size(number: int, order: OrderRequest) -> Ruling | None:
+    """Refuse an order, even one that only reduces, with a number that the venue could not so much as write down.
+
+    What fits into 64 bits and is still absurd, the venue refuses itself.
+    """
+    for name in NUMBERS:
+        value = getattr(order, name)
+        if abs(value) > INT64_MAX:
+            return Ruling(number, REFUSED, "TOO_LARGE", f"{name} of {value.bit_length()} bits", "63 bits")
+    return None
 
 
 def review_decision(
@@ -243,17 +270,27 @@ def review_decision(
         if state is None:
             rulings.append(Ruling(number, REFUSED, "UNKNOWN_SYMBOL", request.symbol, "a symbol of this market"))
             continue
-        if isinstance(request, CancelRequest) or request.only_reduces:
+        if isinstance(request, CancelRequest):
             passed.append((number, request))
+            continue
+        if request.only_reduces:
+            if too_large := check_size(number, request):
+                rulings.append(too_large)
+            else:
+                passed.append((number, request))
             continue
         opening += 1
         if opening > limits.orders_max:
             rulings.append(Ruling(number, REFUSED, "TOO_MANY_ORDERS", str(opening), str(limits.orders_max)))
             continue
-        case = _Case(request, state, replace(account, available=available), limits)
+        case = _Case(request, state, account, available, limits)
         order, said = _judge(number, case)
         rulings.extend(said)
         if order is None:
+            continue
+        # After the trims: a quantity of any size has been cut to what is allowed.
+        if too_large := check_size(number, order):
+            rulings.append(too_large)
             continue
         passed.append((number, order))
         available -= replace(case, order=order).cost

@@ -28,7 +28,10 @@ from bitnerve.domain.signals.regime import Regime, regimes
 from bitnerve.domain.strategies.base import History, Strategy, View
 from bitnerve.domain.units import SCALE
 
-_CHUNK = 4096
+_ENTRY_REGIMES = (int(Regime.TRANSITION), int(Regime.BULL))
+_OVERHEATED = int(Regime.OVERHEATED)
+
+_CHUNK = 512
 """Bars scanned at a time: the scan of a bar has many columns of which a strategy keeps two."""
 
 
@@ -123,17 +126,18 @@ class Amplification(Strategy):
         score = float(signals.momentum[now])
         confidence = score / 100.0 if score == score else None
         fading = self._fading(score, float(signals.momentum_before[now]))
-        if fading and (view.held or view.pending):
+        held, pending = view.held, view.pending
+        if fading and (held or pending):
             # An entry that is still at work would open again behind the exit.
-            cancels = (CancelRequest(view.symbols[column]) for column in view.pending)
-            closes = (close(view.symbols[column], SELL if view.quantity(column) > 0 else BUY) for column in view.held)
+            cancels = (CancelRequest(view.symbols[column]) for column in pending)
+            closes = (close(view.symbols[column], SELL if view.quantity(column) > 0 else BUY) for column in held)
             return Decision("EXIT_ALL", fading, (*cancels, *closes), confidence)
         label = int(signals.regime[now])
         share = self._share(label)
-        free = self.counts["top"] - len({*view.held, *view.pending})
+        free = self.counts["top"] - len({*held, *pending})
         if not score >= self.numbers["enter_above"] or fading or not share or free <= 0:
             return hold(self._why_wait(score, label, share, free), confidence)
-        entries = tuple(self._entries(view, signals.score[now], share, free))
+        entries = tuple(self._entries(view, signals.score[now].tolist(), share, free))
         if not entries:
             return hold("no amplifier is liquid enough and free", confidence)
         names = ", ".join(order.symbol for order in entries)
@@ -149,9 +153,9 @@ class Amplification(Strategy):
 
     def _share(self, label: int) -> int:
         """Return the share of equity for one entry in a regime, in rate units; 0 where it is not allowed."""
-        if label == Regime.OVERHEATED:
+        if label == _OVERHEATED:
             return self.rates["share"] * self.rates["overheated_factor"] // SCALE
-        return self.rates["share"] if label in (Regime.TRANSITION, Regime.BULL) else 0
+        return self.rates["share"] if label in _ENTRY_REGIMES else 0
 
     def _why_wait(self, score: float, label: int, share: int, free: int) -> str:
         if not score >= self.numbers["enter_above"]:
@@ -160,7 +164,7 @@ class Amplification(Strategy):
             return f"the regime {Regime(label).name if label >= 0 else 'is unknown and'} allows no entry"
         return "all places are taken" if free <= 0 else "momentum is fading"
 
-    def _entries(self, view: View, scores: Floats, share: int, free: int) -> list[OrderRequest]:
+    def _entries(self, view: View, scores: Sequence[float], share: int, free: int) -> list[OrderRequest]:
         allowed = self.universe(view.symbols)
         ranked = sorted(
             (-scores[c], c) for c, symbol in enumerate(view.symbols) if scores[c] == scores[c] and symbol in allowed

@@ -11,6 +11,11 @@ from bitnerve.domain.risk.sizing import lots_for_share
 from bitnerve.domain.strategies.base import Strategy, View
 from bitnerve.domain.units import SCALE
 
+# What is decided at almost every tick is made once; a decision never changes.
+HOLDING = hold("holding")
+CASH = hold("cash is a position")
+TAILS = hold("the coin says wait")
+
 
 def buy_share(view: View, column: int, share: int) -> OrderRequest | None:
     """Return a market buy worth a share of equity, or None when that is below the venue's minimum."""
@@ -36,7 +41,7 @@ class BuyAndHold(Strategy):
         if column < 0:
             return hold("no Bitcoin in this market")
         if view.quantity(column) or view.has_orders(column) or view.mark(column) <= 0:
-            return hold("holding")
+            return HOLDING
         order = buy_share(view, column, self.rates["share"])
         return Decision("BUY", "buying once", (order,)) if order else hold("too small for the venue's minimum")
 
@@ -51,14 +56,15 @@ class EqualWeight(Strategy):
     def decide(self, view: View, signals: Any) -> Decision:
         """Buy the share of every symbol not held yet; a symbol listed later gets its share of what equity is then."""
         share = self.rates["share"] // len(view.symbols)
+        held = view.held
         wanted = [
             column
             for column in range(len(view.symbols))
-            if view.mark(column) > 0 and view.quantity(column) == 0 and not view.has_orders(column)
+            if column not in held and view.mark(column) > 0 and not view.has_orders(column)
         ]
         orders = tuple(order for column in wanted if (order := buy_share(view, column, share)))
         if not orders:
-            return hold("holding")
+            return HOLDING
         return Decision("BUY", f"buying {len(orders)} of {len(view.symbols)} symbols in equal parts", orders)
 
 
@@ -70,7 +76,7 @@ class Cash(Strategy):
 
     def decide(self, view: View, signals: Any) -> Decision:
         """Hold."""
-        return hold("cash is a position")
+        return CASH
 
 
 class RandomTrader(Strategy):
@@ -89,14 +95,15 @@ class RandomTrader(Strategy):
     def decide(self, view: View, signals: Any) -> Decision:
         """Toss for closing first, then for opening."""
         coin = _Coin(view.seed, view.agent, view.at)
-        closing = [column for column in view.held if coin.toss(self.rates["close_rate"])]
+        held = view.held
+        closing = [column for column in held if coin.toss(self.rates["close_rate"])]
         if closing:
             orders = tuple(
                 close(view.symbols[column], SELL if view.quantity(column) > 0 else BUY) for column in closing
             )
             return Decision("CLOSE", "the coin says close", orders)
-        if len(view.held) >= self.counts["positions_max"] or not coin.toss(self.rates["open_rate"]):
-            return hold("the coin says wait")
+        if len(held) >= self.counts["positions_max"] or not coin.toss(self.rates["open_rate"]):
+            return TAILS
         column = coin.choose(len(view.symbols))
         if view.mark(column) <= 0 or view.quantity(column) or view.has_orders(column):
             return hold("the coin chose a symbol that is taken")

@@ -19,6 +19,8 @@ from bitnerve.domain.signals.indicators import Floats, bollinger_bands, realized
 from bitnerve.domain.strategies.base import History, Strategy, View
 from bitnerve.domain.units import SCALE, price_ceiling, price_floor
 
+CALM = hold("nothing has strayed far enough")
+
 
 class Signals(NamedTuple):
     """`[bar, symbol]`, NaN until the windows are full."""
@@ -74,10 +76,11 @@ class MeanReversion(Strategy):
         if view.bar == 0:
             return hold("no bar yet")
         now = view.bar - 1
-        closing = [c for c in view.held if self._is_back(float(signals.z[now, c]), view.quantity(c))]
+        held = view.held
+        closing = [c for c in held if self._is_back(float(signals.z[now, c]), view.quantity(c))]
         orders = [close(view.symbols[c], SELL if view.quantity(c) > 0 else BUY) for c in closing]
         column = int(signals.widest[now])
-        free = len(view.held) < self.counts["positions_max"]
+        free = len(held) < self.counts["positions_max"]
         if column >= 0 and free and not view.quantity(column) and not view.has_orders(column):
             z = float(signals.z[now, column])
             entry = self._entry(view, column, z, float(signals.deviation[now, column]))
@@ -87,7 +90,7 @@ class MeanReversion(Strategy):
                 return Decision("SELL" if entry.side == SELL else "BUY", reason, (*orders, entry), confidence)
         if orders:
             return Decision("CLOSE", "back near the mean", tuple(orders))
-        return hold("nothing has strayed far enough")
+        return CALM
 
     def _is_back(self, z: float, quantity: int) -> bool:
         side = 1 if quantity > 0 else -1

@@ -9,8 +9,9 @@ from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import renew_band
 from bitnerve.domain.trading.fees import notional
-from bitnerve.domain.trading.fills import add_order, end_order, trailing_level
+from bitnerve.domain.trading.fills import add_order, end_order, let_work, trailing_level
 from bitnerve.domain.trading.margin import available, exposure, is_plainly_available, order_price, tier_of
 from bitnerve.domain.trading.matching import closable_lots
 from bitnerve.domain.units import MONEY_MAX, PRICE_MAX, SCALE
@@ -40,6 +41,14 @@ def accept(exchange: Exchange, a: int, row: int, facts: Any, at: int) -> int:
         end_order(exchange, row, orders.REJECTED, code, at)
         exchange.accounts[a, account.WORKING_COUNT] -= 1
     return code
+
+
+@kernel
+def resume_orders(exchange: Exchange) -> None:
+    """Let every order of the log that still works rest with the venue again, in the order of the log."""
+    for row in range(exchange.cursors[account.ORDER_COUNT]):
+        if exchange.orders[row, orders.STATUS] == orders.WORKING:
+            let_work(exchange, exchange.orders[row, orders.ACCOUNT], row)
 
 
 @kernel
@@ -197,7 +206,8 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
         return orders.MAX_LEVERAGE
     position[positions.LEVERAGE] = leverage
     position[positions.ISOLATED] = order[orders.ISOLATED]
-    if is_plainly_available(exchange, a, -1):
+    if is_plainly_available(exchange, a, -1, symbol):
+        settle_leverage(exchange, a, symbol, old_leverage)
         return orders.NONE
     code = orders.NONE
     if leverage != old_leverage and available(exchange, a, row) < 0:
@@ -211,7 +221,16 @@ def check_margin(exchange: Exchange, a: int, row: int, facts: Any) -> int:
     if code != orders.NONE:
         position[positions.LEVERAGE] = old_leverage
         position[positions.ISOLATED] = old_mode
+    settle_leverage(exchange, a, symbol, old_leverage)
     return code
+
+
+@inner
+def settle_leverage(exchange: Exchange, a: int, symbol: int, old_leverage: int) -> None:
+    """Let the bands know of a leverage that has changed under a position."""
+    position = exchange.positions[a, symbol]
+    if position[positions.LEVERAGE] != old_leverage and position[positions.QUANTITY] != 0:
+        renew_band(exchange, a, symbol)
 
 
 @kernel

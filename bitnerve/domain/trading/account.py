@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import orders, positions
+from bitnerve.domain.units import SCALE
 
 Integers = npt.NDArray[Any]
 
@@ -27,7 +28,15 @@ ORDINAL = 6
 """The next order number since that tick."""
 BANDED = 7
 """1 while the bands among the account's alerts hold."""
-COLUMNS = 8
+SHARE = 8
+"""The rate by which the bands of cross positions reach beyond the prices at which they were set."""
+WORST = 9
+"""What the cross positions are worth together, PnL less maintenance, each at the worst within its band."""
+MARGIN_MOST = 10
+"""The initial margin that they need together, each at the most within its band."""
+OPENING_COUNT = 11
+"""Working orders that are not reduce-only."""
+COLUMNS = 12
 
 EVENT_COLUMNS = 16
 
@@ -41,7 +50,7 @@ TARGET_LAST = 2
 """Three rows: the checkpoints that the last price of each symbol still goes to in its bar."""
 TARGET_MARK = 5
 LIVE = 8
-"""1 where the symbol trades in this bar."""
+"""1 where the symbol trades in this bar; of symbols that are not loud only in bars in which a breach is possible."""
 LOUD = 9
 """1 where the bar could meet an order of the account."""
 WALKS = 10
@@ -126,6 +135,7 @@ def open_exchange(
         exchange.alerts[:, low] = positions.NO_LOW
         exchange.alerts[:, high] = positions.NO_HIGH
     exchange.accounts[:, BANDED] = 1
+    exchange.accounts[:, SHARE] = SCALE // 2
     return exchange
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div
 from bitnerve.domain.kernel import inner
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import forget_safety, renew_band
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.units import SCALE, cost_removed_units, fee_units, protective_stop
 
@@ -16,6 +19,8 @@ def end_order(exchange: Exchange, row: int, status: int, code: int, at: int) -> 
     """Give an order its last status; it leaves the list of working orders when its bar is over."""
     order = exchange.orders[row]
     order[orders.STATUS] = status
+    if order[orders.REDUCE_ONLY] == 0:
+        exchange.accounts[order[orders.ACCOUNT], account.OPENING_COUNT] -= 1
     order[orders.CODE] = code
     order[orders.ENDED_AT] = at
 
@@ -42,21 +47,16 @@ def let_work(exchange: Exchange, a: int, row: int) -> None:
     exchange.working[a, count] = row
     exchange.accounts[a, account.WORKING_COUNT] = count + 1
     order = exchange.orders[row]
+    if order[orders.REDUCE_ONLY] == 0:
+        exchange.accounts[a, account.OPENING_COUNT] += 1
     orders.alert(exchange.alerts[a], order, exchange.has_mark)
 
 
 @inner
-def forget_safety(exchange: Exchange, a: int) -> None:
-    """Note that the account has changed, so that what was known about its safety is not known any more."""
-    exchange.prices[account.STATE, 0] = account.UNKNOWN
-    exchange.accounts[a, account.BANDED] = 0
-
-
-@inner
-def put_on_agenda(exchange: Exchange, row: int) -> None:
-    """Add an order to those that the bar in play could meet."""
-    exchange.agenda[0] += 1
-    exchange.agenda[exchange.agenda[0]] = row
+def put_on_list(cells: Any, number: int) -> None:
+    """Append a number to a list that keeps its length in its first cell."""
+    cells[0] += 1
+    cells[cells[0]] = number
 
 
 @inner
@@ -90,7 +90,7 @@ def add_protection(exchange: Exchange, a: int, entry: int, kind: int, lots: int,
         order[orders.REASON] = orders.TRAIL
         order[orders.CALLBACK_RATE] = parent[orders.TRAILING_RATE]
     add_order(exchange, a, row, at)
-    put_on_agenda(exchange, row)
+    put_on_list(exchange.agenda, row)
 
 
 @inner
@@ -260,7 +260,7 @@ def fill_order(
     if missing > 0:
         transfer(exchange, a, events.SHORTFALL, number, missing, at)
 
-    forget_safety(exchange, a)
+    renew_band(exchange, a, symbol)
     order[orders.FILLS] += 1
     order[orders.FILLED] += lots
     # What reduces is cut to the position: once that is flat, nothing of the order is left.

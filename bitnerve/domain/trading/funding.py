@@ -8,7 +8,8 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import account, events, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import change_locked, forget_safety
+from bitnerve.domain.trading.bands import forget_safety
+from bitnerve.domain.trading.fills import change_locked
 from bitnerve.domain.units import SCALE
 
 

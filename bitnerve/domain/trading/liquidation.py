@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bitnerve.domain.arithmetic import DOWN, UP, checked_add, mul_div, mul_div_down, wide_less, wide_product
@@ -9,115 +10,25 @@ from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.market import instrument
 from bitnerve.domain.trading import account, events, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import FILTER_SLACK, PER_SCALE, bound_tier
 from bitnerve.domain.trading.fees import impact_rate, notional, taker_price
 from bitnerve.domain.trading.fills import add_order, end_order, fill_order, new_row, settle_margin, transfer
 from bitnerve.domain.trading.margin import cross_balance_down, cross_fine, isolated_fine, maintenance_fine
 from bitnerve.domain.units import SCALE
 
-PER_SCALE = 1.0 / SCALE
-"""A float's multiplication is quicker than its division, and near enough for the filters."""
-FILTER_SLACK = 1e-9
-"""What the float filters leave between themselves and the truth, relative to the sums they are made of."""
+ACCOUNTS_AT_ONCE = 128
+"""How many accounts `revalue` takes through the symbols together: their positions stay in the cache meanwhile."""
+COARSE = 1024.0
+"""Money units in which it sums up what an account needs: no sum of those leaves an integer."""
+LOOK_CLOSER = 2**61
+"""More than any such sum."""
+PRODUCT_SAFE = 2.0**51
+"""Whole numbers below this divide in floats to the right side of every whole number."""
+VALUE_SAFE = 2.0**61
+"""A product whose floats stay below this fits into an integer."""
 
 CROSS = -1
 """The margin unit of all cross positions together; an isolated position is its own unit, named by its symbol."""
-
-
-@inner
-def lot_size(exchange: Exchange, symbol: int) -> float:
-    """Return the lot as a float, for the filters below."""
-    table = exchange.instruments.table
-    return float(table[symbol, instrument.LOT_NUMERATOR]) / float(table[symbol, instrument.LOT_DENOMINATOR])
-
-
-@inner
-def maintenance_bound(exchange: Exchange, symbol: int, value: float) -> float:
-    """Return more than the maintenance of a position worth up to `value`: its tier's rate without the deduction."""
-    tier = 0
-    last = exchange.instruments.table[symbol, instrument.TIER_COUNT] - 1
-    tiers = exchange.instruments.tiers[symbol]
-    while tier < last and value * (1.0 + FILTER_SLACK) >= float(tiers[tier, instrument.NOTIONAL_UNTIL]):
-        tier += 1
-    return value * float(tiers[tier, instrument.MAINTENANCE_RATE]) * PER_SCALE
-
-
-@inner
-def is_safe(exchange: Exchange, a: int, low: Any, high: Any) -> bool:
-    """Return True only when no prices within [low, high] of each symbol can bring a breach.
-
-    A filter in floats: every term is taken at its worst and the sum must clear zero by far more than all rounding
-    together (FILTER_SLACK of the gross sums, where floats are right to 10⁻¹³), so a yes is certain; after a no the
-    exact test decides. Nothing of it flows into the books.
-    """
-    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
-    gross = abs(room)
-    cross = False
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        quantity = position[positions.QUANTITY]
-        if quantity == 0:
-            continue
-        size = float(quantity) * lot_size(exchange, symbol)
-        value = size * float(low[symbol] if quantity > 0 else high[symbol])
-        largest = abs(size) * float(high[symbol])
-        cost = float(position[positions.COST])
-        worst = value - cost - maintenance_bound(exchange, symbol, largest)
-        terms = abs(value) + abs(cost) + largest
-        if position[positions.ISOLATED] == 1:
-            margin = float(position[positions.MARGIN])
-            if margin + worst <= (terms + abs(margin)) * FILTER_SLACK + 16.0:
-                return False
-        else:
-            cross = True
-            room += worst
-            gross += terms
-    return not cross or room > gross * FILTER_SLACK + 16.0
-
-
-@inner
-def set_bands(exchange: Exchange, a: int, close: Any) -> None:
-    """Set for each symbol the band around `close` in which, as long as all keep to theirs, no breach is possible.
-
-    The same kind of filter: what is left after everything at its worst, over the gross value, is the share by which
-    all prices may move at once, half at most; maintenance is bounded at one and a half times the value.
-    """
-    room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
-    gross = 0.0
-    terms = abs(room)
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        if position[positions.QUANTITY] == 0 or position[positions.ISOLATED] == 1:
-            continue
-        value = float(position[positions.QUANTITY]) * lot_size(exchange, symbol) * float(close[symbol])
-        cost = float(position[positions.COST])
-        room += value - cost - maintenance_bound(exchange, symbol, 1.5 * abs(value))
-        gross += abs(value)
-        terms += 3.0 * abs(value) + abs(cost)
-    share = 0.5
-    if gross > 0.0:
-        share = min(share, (room - terms * FILTER_SLACK - 16.0) / gross)
-    alerts = exchange.alerts[a]
-    for symbol in range(exchange.positions.shape[1]):
-        position = exchange.positions[a, symbol]
-        alerts[positions.BAND_LOW, symbol] = positions.NO_LOW
-        alerts[positions.BAND_HIGH, symbol] = positions.NO_HIGH
-        if position[positions.QUANTITY] == 0:
-            continue
-        own = share
-        if position[positions.ISOLATED] == 1:
-            value = float(position[positions.QUANTITY]) * lot_size(exchange, symbol) * float(close[symbol])
-            cost = float(position[positions.COST])
-            margin = float(position[positions.MARGIN])
-            left = margin + value - cost - maintenance_bound(exchange, symbol, 1.5 * abs(value))
-            slack = (3.0 * abs(value) + abs(cost) + abs(margin)) * FILTER_SLACK + 16.0
-            own = min(0.5, (left - slack) / abs(value)) if value != 0.0 else 0.0
-        if own <= 0.0:
-            exchange.accounts[a, account.BANDED] = 0
-            return
-        price = float(close[symbol])
-        alerts[positions.BAND_LOW, symbol] = int(price * (1.0 - own * (1.0 - FILTER_SLACK))) + 1
-        alerts[positions.BAND_HIGH, symbol] = int(price * (1.0 + own * (1.0 - FILTER_SLACK))) - 1
-    exchange.accounts[a, account.BANDED] = 1
 
 
 @inner
@@ -186,7 +97,18 @@ def cancel_orders(exchange: Exchange, a: int, unit: int, at: int) -> None:
 
 @inner
 def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_rate: int, bar: int, at: int) -> None:
-    """Close a position as an order of type LIQUIDATION at the standing price, with its fee and any shortfall."""
+    """Close a position at the standing price, moved by spread and the impact of the whole of it."""
+    quantity = exchange.positions[a, symbol, positions.QUANTITY]
+    base = exchange.prices[account.LAST, symbol]
+    moved = notional(exchange.instruments, symbol, abs(quantity), base, UP)
+    rate = spread_rate + impact_rate(exchange.rules, moved, depth)
+    tick = exchange.instruments.table[symbol, instrument.TICK_SIZE]
+    close_at(exchange, a, symbol, taker_price(base, -1 if quantity > 0 else 1, rate, tick), bar, at)
+
+
+@inner
+def close_at(exchange: Exchange, a: int, symbol: int, price: int, bar: int, at: int) -> None:
+    """Close a position as an order of type LIQUIDATION with one fill, its fee and any shortfall."""
     instruments = exchange.instruments
     position = exchange.positions[a, symbol]
     quantity = position[positions.QUANTITY]
@@ -203,8 +125,6 @@ def close_position(exchange: Exchange, a: int, symbol: int, depth: int, spread_r
     order[orders.REASON] = orders.LIQUIDATED
     add_order(exchange, a, row, at)
     base = exchange.prices[account.LAST, symbol]
-    rate = spread_rate + impact_rate(exchange.rules, notional(instruments, symbol, abs(quantity), base, UP), depth)
-    price = taker_price(base, order[orders.SIDE], rate, instruments.table[symbol, instrument.TICK_SIZE])
     number = fill_order(exchange, a, row, abs(quantity), price, base, False, True, bar, at)
     balance = position[positions.MARGIN]
     if not isolated:
@@ -253,38 +173,69 @@ def revalue(exchange: Exchange, first: int, until: int, marks: Any, equity: Any,
     """Write the equity, in money units, of accounts [first, until) at `marks` [symbol], and who is in breach.
 
     The pulse between ticks: exact, and nothing but two results per account. Ranges of accounts may be given to
-    several threads at once.
+    several threads at once. Symbol by symbol over a few accounts at a time, so that what is the same for all of them
+    is worked out once and their positions stay in the cache. Meanwhile `breached` holds what an account needs.
     """
-    table = exchange.instruments.table
-    for a in range(first, until):
-        total = exchange.accounts[a, account.CASH]
-        needed = 0.0
-        close_call = False
+    for start in range(first, until, ACCOUNTS_AT_ONCE):
+        end = min(start + ACCOUNTS_AT_ONCE, until)
+        for a in range(start, end):
+            equity[a] = exchange.accounts[a, account.CASH]
+            breached[a] = 0
         for symbol in range(exchange.positions.shape[1]):
-            position = exchange.positions[a, symbol]
-            quantity = position[positions.QUANTITY]
-            if quantity == 0:
-                continue
-            value = mul_div_down(
-                quantity * table[symbol, instrument.LOT_NUMERATOR],
-                marks[symbol],
-                table[symbol, instrument.LOT_DENOMINATOR],
-            )
-            gain = value - position[positions.COST]
-            total = checked_add(total, gain)
-            bound = maintenance_bound(exchange, symbol, abs(float(value)) + 1.0) + 16.0
-            if position[positions.ISOLATED] == 1:
-                # What an isolated position is worth covers nobody else.
-                worth = float(position[positions.MARGIN] + gain)
-                close_call = close_call or worth <= bound * (1.0 + FILTER_SLACK)
-                needed += worth
-            else:
-                needed += bound
-        equity[a] = total
-        breached[a] = 0
-        # Integers of money are exact in floats up to 2^53; beyond, the slack covers their rounding.
-        if close_call or float(total) <= needed * (1.0 + FILTER_SLACK) + abs(float(total)) * FILTER_SLACK:
-            breached[a] = 1 if any_breach(exchange, a, marks) else 0
+            revalue_symbol(exchange, start, end, symbol, marks[symbol], equity, breached)
+        for a in range(start, end):
+            # Integers of money are exact in floats up to 2^53; beyond, the slack covers their rounding.
+            total = float(equity[a])
+            needed = float(breached[a]) * COARSE
+            close_call = total <= needed + (abs(needed) + abs(total)) * FILTER_SLACK
+            breached[a] = 1 if close_call and any_breach(exchange, a, marks) else 0
+
+
+@inner
+def revalue_symbol(
+    exchange: Exchange, first: int, until: int, symbol: int, mark: int, equity: Any, needed: Any
+) -> None:
+    """Add what positions in one symbol earn to `equity`, and more than what they must leave to `needed` (COARSE)."""
+    table = exchange.instruments.table
+    numerator = table[symbol, instrument.LOT_NUMERATOR]
+    denominator = table[symbol, instrument.LOT_DENOMINATOR]
+    most = 0
+    for a in range(first, until):
+        most = max(most, abs(exchange.positions[a, symbol, positions.QUANTITY]))
+    if most == 0:
+        return
+    lot_value = mul_div_down(numerator, mark, denominator)
+    # Of the fraction of a unit that a lot is worth beyond that; both products wrap alike where they do.
+    rest = numerator * mark - lot_value * denominator
+    plain = float(most) * float(rest) < PRODUCT_SAFE and float(most) * (float(lot_value) + 1.0) < VALUE_SAFE
+    tiers = exchange.instruments.tiers[symbol]
+    largest = float(most) * (float(lot_value) + 1.0) + 1.0
+    top = bound_tier(exchange, symbol, largest)
+    for a in range(first, until):
+        position = exchange.positions[a, symbol]
+        quantity = position[positions.QUANTITY]
+        if quantity == 0:
+            continue
+        if plain:
+            # A quotient of whole numbers below 2^51 lies farther from the next whole number than its float does.
+            value = quantity * lot_value + math.floor(float(quantity * rest) / float(denominator))
+        else:
+            value = mul_div_down(quantity * numerator, mark, denominator)
+        gain = value - position[positions.COST]
+        equity[a] = checked_add(equity[a], gain)
+        size = abs(float(value)) + 1.0
+        rate = tiers[0, instrument.MAINTENANCE_RATE]
+        for tier in range(1, top + 1):
+            reached = size * (1.0 + FILTER_SLACK) >= float(tiers[tier - 1, instrument.NOTIONAL_UNTIL])
+            rate = tiers[tier, instrument.MAINTENANCE_RATE] if reached else rate
+        bound = size * float(rate) * PER_SCALE + 16.0
+        if position[positions.ISOLATED] == 1:
+            # What an isolated position is worth covers nobody else.
+            worth = float(position[positions.MARGIN] + gain)
+            if worth <= bound * (1.0 + FILTER_SLACK):
+                needed[a] = max(needed[a], LOOK_CLOSER)
+            bound = worth
+        needed[a] += int(bound / COARSE) + 1
 
 
 @inner

@@ -24,6 +24,7 @@ from bitnerve.domain.market import instrument
 from bitnerve.domain.market.instrument import Instruments
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
+from bitnerve.domain.trading.bands import FILTER_SLACK, room_within_bands
 from bitnerve.domain.trading.fees import notional
 from bitnerve.domain.units import SCALE, fee_units
 
@@ -162,9 +163,25 @@ def opening_lots(exchange: Exchange, a: int, order: Any) -> int:
 
 
 @inner
-def forget_claims(exchange: Exchange, a: int) -> None:
-    """Reset the closing quantities that `opening_lots` keeps, for the symbols of the account's orders."""
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+def first_opening(exchange: Exchange, a: int) -> int:
+    """Return the place in the working list from which on all the account's opening orders stand.
+
+    They are looked for from the newest back and counted: most accounts have many stops and few entries, all new.
+    """
+    left = exchange.accounts[a, account.OPENING_COUNT]
+    k = exchange.accounts[a, account.WORKING_COUNT]
+    while left > 0:
+        k -= 1
+        order = exchange.orders[exchange.working[a, k]]
+        if order[orders.REDUCE_ONLY] == 0 and order[orders.STATUS] == orders.WORKING:
+            left -= 1
+    return k
+
+
+@inner
+def forget_claims(exchange: Exchange, a: int, first: int) -> None:
+    """Reset the closing quantities that `opening_lots` keeps, for the symbols of the orders from place `first` on."""
+    for k in range(first, exchange.accounts[a, account.WORKING_COUNT]):
         symbol = exchange.orders[exchange.working[a, k], orders.SYMBOL]
         exchange.prices[account.AGAINST + 0, symbol] = 0
         exchange.prices[account.AGAINST + 1, symbol] = 0
@@ -174,9 +191,10 @@ def forget_claims(exchange: Exchange, a: int) -> None:
 def reserved(exchange: Exchange, a: int, excluded: int) -> int:
     """Return the margin and fees that resting orders reserve, without the order in row `excluded`."""
     instruments = exchange.instruments
-    forget_claims(exchange, a)
+    first = first_opening(exchange, a)
+    forget_claims(exchange, a, first)
     total = 0
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+    for k in range(first, exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
         order = exchange.orders[row]
         if row == excluded or order[orders.REDUCE_ONLY] == 1 or order[orders.STATUS] != orders.WORKING:
@@ -216,12 +234,37 @@ def available(exchange: Exchange, a: int, excluded: int) -> int:
 
 
 @inner
-def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
-    """Return True only when `available` is above zero by far: a filter in floats that decides most cases quickly.
+def is_plainly_available(exchange: Exchange, a: int, excluded: int, symbol: int) -> bool:
+    """Return True only when `available` is above zero by far: filters in floats that decide most cases quickly.
 
-    Every term is taken at its worst, orders as if nothing stood against a position, and the result must clear zero
-    by relative 10⁻⁹ of the gross sums, where floats are right to 10⁻¹³; after a no the exact sum decides.
+    `symbol` is the position that may have changed since its band was set. After a no the exact sum decides.
     """
+    needed = reserved_bound(exchange, a, excluded)
+    return room_within_bands(exchange, a, symbol) > needed or room_at_marks(exchange, a) > needed
+
+
+@inner
+def reserved_bound(exchange: Exchange, a: int, excluded: int) -> float:
+    """Return more than resting orders reserve, each taken as if nothing stood against a position."""
+    table = exchange.instruments.table
+    total = 2.0
+    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
+        row = exchange.working[a, k]
+        order = exchange.orders[row]
+        if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
+            continue
+        symbol = order[orders.SYMBOL]
+        value = float((order[orders.QUANTITY] - order[orders.FILLED]) * table[symbol, instrument.LOT_NUMERATOR])
+        value *= float(order_price(exchange, order)) / float(table[symbol, instrument.LOT_DENOMINATOR])
+        share = 1.0 / float(exchange.positions[a, symbol, positions.LEVERAGE])
+        share += float(max(0, table[symbol, instrument.TAKER_FEE_RATE])) / SCALE + FILTER_SLACK
+        total += value * share + 2.0
+    return total
+
+
+@inner
+def room_at_marks(exchange: Exchange, a: int) -> float:
+    """Return less than what is left to be locked beside the cross positions at the marks."""
     table = exchange.instruments.table
     room = float(exchange.accounts[a, account.CASH] - exchange.accounts[a, account.LOCKED])
     gross = abs(room)
@@ -234,18 +277,7 @@ def is_plainly_available(exchange: Exchange, a: int, excluded: int) -> bool:
         cost = float(position[positions.COST])
         room += value - cost - abs(value) / float(position[positions.LEVERAGE])
         gross += 2.0 * abs(value) + abs(cost)
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
-        row = exchange.working[a, k]
-        order = exchange.orders[row]
-        if order[orders.REDUCE_ONLY] == 1 or row == excluded or order[orders.STATUS] != orders.WORKING:
-            continue
-        symbol = order[orders.SYMBOL]
-        value = float((order[orders.QUANTITY] - order[orders.FILLED]) * table[symbol, instrument.LOT_NUMERATOR])
-        value *= float(order_price(exchange, order)) / float(table[symbol, instrument.LOT_DENOMINATOR])
-        fee_rate = float(max(0, table[symbol, instrument.TAKER_FEE_RATE])) / SCALE
-        room -= value * (1.0 / float(exchange.positions[a, symbol, positions.LEVERAGE]) + fee_rate) + 2.0
-        gross += 2.0 * value
-    return room > gross * 1e-9 + 16.0 + 2.0 * exchange.positions.shape[1]
+    return room - gross * FILTER_SLACK - 16.0 - 2.0 * exchange.positions.shape[1]
 
 
 @inner
@@ -255,7 +287,7 @@ def exposure(exchange: Exchange, a: int, symbol: int) -> int:
     exchange.prices[account.AGAINST + 1, symbol] = 0
     held = abs(exchange.positions[a, symbol, positions.QUANTITY])
     total = notional(exchange.instruments, symbol, held, exchange.prices[account.MARK, symbol], UP)
-    for k in range(exchange.accounts[a, account.WORKING_COUNT]):
+    for k in range(first_opening(exchange, a), exchange.accounts[a, account.WORKING_COUNT]):
         order = exchange.orders[exchange.working[a, k]]
         if order[orders.SYMBOL] == symbol and order[orders.REDUCE_ONLY] == 0 and order[orders.STATUS] == orders.WORKING:
             lots = opening_lots(exchange, a, order)

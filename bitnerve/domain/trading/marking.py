@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from bitnerve.domain.arithmetic import checked_add
-from bitnerve.domain.kernel import inner, zeros
+from bitnerve.domain.kernel import inner, kernel, zeros
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
 from bitnerve.domain.trading.fills import trailing_level
@@ -116,3 +116,31 @@ def trail(exchange: Exchange, a: int) -> None:
         if better != order[orders.TRIGGER_PRICE]:
             order[orders.TRIGGER_PRICE] = better
             orders.alert(exchange.alerts[a], order, exchange.has_mark)
+
+
+# Columns of an appraisal.
+WORTH, GROSS, NET = range(3)
+APPRAISAL_COLUMNS = 3
+
+
+@kernel
+def appraise(exchange: Exchange, out: Any) -> None:
+    """Write what every account is worth at `exchange.prices[account.MARK]`: equity, and its positions' notional.
+
+    `out` is [account, column]: equity, Σ |notional|, Σ notional, in money units. Nothing else changes.
+    """
+    for a in range(exchange.accounts.shape[0]):
+        worth = exchange.accounts[a, account.CASH]
+        gross = 0
+        net = 0
+        for symbol in range(exchange.positions.shape[1]):
+            position = exchange.positions[a, symbol]
+            if position[positions.QUANTITY] != 0:
+                gain = unrealized(exchange.instruments, symbol, position, exchange.prices[account.MARK, symbol])
+                value = checked_add(gain, position[positions.COST])
+                worth = checked_add(worth, gain)
+                gross = checked_add(gross, abs(value))
+                net = checked_add(net, value)
+        out[a, WORTH] = worth
+        out[a, GROSS] = gross
+        out[a, NET] = net

@@ -45,7 +45,7 @@ def is_affordable(exchange: Exchange, a: int, row: int, lots: int, price: int, m
     margin = position[positions.MARGIN]
     _, _, _, missing = move_position(exchange, a, symbol, order[orders.SIDE] * lots, price, maker)
     exchange.accounts[a, account.CASH] = checked_add(exchange.accounts[a, account.CASH], missing)
-    enough = is_plainly_available(exchange, a, row) or available(exchange, a, row) >= 0
+    enough = is_plainly_available(exchange, a, row, symbol) or available(exchange, a, row) >= 0
     exchange.accounts[a, account.CASH] = cash
     exchange.accounts[a, account.LOCKED] = locked
     exchange.accounts[a, account.CROSS_COUNT] = cross
@@ -89,6 +89,57 @@ def closable_lots(exchange: Exchange, a: int, symbol: int, side: int) -> int:
 
 
 @inner
+def claim(exchange: Exchange, a: int, row: int, at: int) -> int:
+    """Return how much of an order may still fill; one that only reduces is cut to the position, and ended by none."""
+    order = exchange.orders[row]
+    closing = closable_lots(exchange, a, order[orders.SYMBOL], order[orders.SIDE])
+    if order[orders.CLOSE_POSITION] == 1:
+        order[orders.QUANTITY] = order[orders.FILLED] + closing
+    whole = order[orders.QUANTITY] - order[orders.FILLED]
+    if order[orders.REDUCE_ONLY] == 1:
+        whole = min(whole, closing)
+        if whole == 0:
+            end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
+    return whole
+
+
+@inner
+def fitting_lots(
+    exchange: Exchange, a: int, row: int, lots: int, base: int, maker: bool, depth: int, spread_rate: int
+) -> int:
+    """Return how much of a slice the account's margin allows: all of it where the order only reduces."""
+    order = exchange.orders[row]
+    if order[orders.REDUCE_ONLY] == 1 or lots <= 0:
+        return lots
+    closing = closable_lots(exchange, a, order[orders.SYMBOL], order[orders.SIDE])
+    return affordable_lots(exchange, a, row, lots, closing, base, maker, depth, spread_rate)
+
+
+@inner
+def deal(
+    exchange: Exchange,
+    a: int,
+    row: int,
+    lots: int,
+    base: int,
+    maker: bool,
+    depth: int,
+    spread_rate: int,
+    inside: bool,
+    bar: int,
+    at: int,
+) -> None:
+    """Fill a slice of an order at its price, and settle the margin of its position."""
+    order = exchange.orders[row]
+    symbol = order[orders.SYMBOL]
+    price = slice_price(exchange, row, lots, base, maker, depth, spread_rate)
+    if not is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY]):
+        exchange.positions[a, symbol, positions.CAP_USED] += lots
+    number = fill_order(exchange, a, row, lots, price, base, maker, inside, bar, at)
+    settle_margin(exchange, a, symbol, number, at)
+
+
+@inner
 def execute(
     exchange: Exchange,
     a: int,
@@ -108,37 +159,20 @@ def execute(
     the impact, 0 for none; `maker` fills at the limit. Ends the order when nothing of it can live on.
     """
     order = exchange.orders[row]
-    symbol = order[orders.SYMBOL]
     order[orders.TRIED_IN] = bar
-    closing = closable_lots(exchange, a, symbol, order[orders.SIDE])
-    if order[orders.CLOSE_POSITION] == 1:
-        order[orders.QUANTITY] = order[orders.FILLED] + closing
-    whole = order[orders.QUANTITY] - order[orders.FILLED]
-    if order[orders.REDUCE_ONLY] == 1:
-        whole = min(whole, closing)
-        if whole == 0:
-            end_order(exchange, row, orders.CANCELED, orders.POSITION_CLOSED, at)
-            return
-    lots = whole
-    cut = False
-    exempt = is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY])
-    if not exempt:
-        lots = min(lots, room)
-    if order[orders.REDUCE_ONLY] == 0 and lots > 0:
-        lots = affordable_lots(exchange, a, row, lots, closing, base, maker, depth, spread_rate)
-        cut = lots == 0
+    whole = claim(exchange, a, row, at)
+    if order[orders.STATUS] != orders.WORKING:
+        return
+    offered = whole if is_exempt(order[orders.TYPE], order[orders.REDUCE_ONLY]) else min(whole, room)
+    lots = fitting_lots(exchange, a, row, offered, base, maker, depth, spread_rate)
     if order[orders.TIME_IN_FORCE] == orders.FOK and lots < whole:
         end_order(exchange, row, orders.REJECTED, orders.FOK_UNFILLED, at)
         return
-    if cut:
+    if offered > 0 and lots == 0:
         end_order(exchange, row, orders.CANCELED, orders.MARGIN, at)
         return
     if lots > 0:
-        price = slice_price(exchange, row, lots, base, maker, depth, spread_rate)
-        if not exempt:
-            exchange.positions[a, symbol, positions.CAP_USED] += lots
-        number = fill_order(exchange, a, row, lots, price, base, maker, inside, bar, at)
-        settle_margin(exchange, a, symbol, number, at)
+        deal(exchange, a, row, lots, base, maker, depth, spread_rate, inside, bar, at)
     if order[orders.STATUS] == orders.WORKING:
         expire_if_spent(exchange, row, at)
 

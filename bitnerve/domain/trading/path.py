@@ -13,21 +13,20 @@ from bitnerve.domain.arithmetic import DOWN, UP, mul_div, wide_divide, wide_less
 from bitnerve.domain.kernel import inner, kernel
 from bitnerve.domain.trading import account, orders, positions
 from bitnerve.domain.trading.account import Exchange
-from bitnerve.domain.trading.fills import end_order, put_on_agenda
+from bitnerve.domain.trading.bands import any_reached, is_safe, set_bands
+from bitnerve.domain.trading.fills import end_order, put_on_list
 from bitnerve.domain.trading.liquidation import (
     CROSS,
     has_unit,
-    is_safe,
     liquidate,
     liquidate_breached,
-    set_bands,
     unit_fine,
 )
 from bitnerve.domain.trading.margin import FINE
 from bitnerve.domain.trading.matching import execute, expire_if_spent
 from bitnerve.domain.units import rate_floor
 
-# The bars of a market as kernels read them: [bar, row, symbol].
+# The bars of a market as kernels read them: [row, bar, symbol], because a quiet bar is asked for two of the rows only.
 OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME, MARK_OPEN, MARK_HIGH, MARK_LOW, MARK_CLOSE = range(10)
 BAR_ROWS = 10
 """With a mark path; without one the first six will do."""
@@ -40,60 +39,49 @@ def mark_rows(exchange: Exchange) -> int:
 
 
 @inner
-def is_loud(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) -> bool:
-    """Return whether a bar could meet an order of the account in a symbol."""
-    return bars[bar, VOLUME, symbol] > 0 and (
-        bars[bar, LOW, symbol] <= exchange.alerts[a, positions.ORDER_LOW, symbol]
-        or bars[bar, HIGH, symbol] >= exchange.alerts[a, positions.ORDER_HIGH, symbol]
-    )
-
-
-@inner
-def any_reached(low: Any, high: Any, floor: Any, ceiling: Any) -> bool:
-    """Return whether a price range, [symbol], reaches its floor or its ceiling anywhere; made for vector units."""
-    reached = False
-    for symbol in range(floor.shape[0]):
-        reached |= (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol])
-    return reached
-
-
-@inner
 def keeps_to_bands(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return whether all marks of a bar stay within the bands in which no breach is possible."""
     marks = mark_rows(exchange)
     alerts = exchange.alerts[a]
     return exchange.accounts[a, account.BANDED] == 1 and not any_reached(
-        bars[bar, marks + LOW], bars[bar, marks + HIGH], alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
+        bars[marks + LOW, bar], bars[marks + HIGH, bar], alerts[positions.BAND_LOW], alerts[positions.BAND_HIGH]
     )
 
 
 @inner
 def knows_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return whether no breach is possible in the bar; found out once after every change of the account."""
-    state = exchange.prices[account.STATE, 0]
-    if state == account.UNKNOWN:
-        marks = mark_rows(exchange)
-        if exchange.accounts[a, account.BANDED] == 0:
-            # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
-            set_bands(exchange, a, bars[bar, marks + OPEN])
-        safe = keeps_to_bands(exchange, bars, a, bar) or is_safe(
-            exchange, a, bars[bar, marks + LOW], bars[bar, marks + HIGH]
-        )
-        state = account.SAFE if safe else account.UNSAFE
-        exchange.prices[account.STATE, 0] = state
-    return state == account.SAFE
+    if exchange.prices[account.STATE, 0] == account.UNKNOWN:
+        exchange.prices[account.STATE, 0] = account.SAFE if find_safe(exchange, bars, a, bar) else account.UNSAFE
+    return exchange.prices[account.STATE, 0] == account.SAFE
+
+
+@inner
+def find_safe(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
+    """Find out whether no breach is possible in the bar, and if one is, which symbols trade in it."""
+    marks = mark_rows(exchange)
+    if exchange.accounts[a, account.BANDED] == 0:
+        # Bands answer for this bar and for those to come; the filter for one bar is the second choice.
+        set_bands(exchange, a, bars[marks + OPEN, bar])
+    if keeps_to_bands(exchange, bars, a, bar):
+        return True
+    if is_safe(exchange, a, bars[marks + LOW, bar], bars[marks + HIGH, bar]):
+        return True
+    # Who may be liquidated: a question that is not worth the reading of a row as long as nobody is.
+    find_live(bars[VOLUME, bar], exchange.prices[account.LIVE])
+    return False
 
 
 @inner
 def is_quiet(exchange: Exchange, bars: Any, a: int, bar: int) -> bool:
     """Return True when nothing at all can happen to the account in this bar: the common case, decided quickly."""
     alerts = exchange.alerts[a]
-    if any_reached(bars[bar, LOW], bars[bar, HIGH], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH]):
+    if any_reached(bars[LOW, bar], bars[HIGH, bar], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH]):
         return False
     if keeps_to_bands(exchange, bars, a, bar):
         return True
     if knows_safe(exchange, bars, a, bar):
-        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
+        set_bands(exchange, a, bars[mark_rows(exchange) + CLOSE, bar])
         return True
     return False
 
@@ -110,41 +98,73 @@ def play_bar(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
         return
     begin_bar(exchange, bars, a, bar)
     play_open(exchange, bars, a, bar, at)
-    choose_walkers(exchange, bars, a, bar)
-    depths = bars[bar, QUOTE_VOLUME]
-    for segment in range(3):
-        play_segment(exchange, bars, a, segment, depths, bar, at)
+    if not knows_safe(exchange, bars, a, bar) or meets_inside(exchange, bars, bar):
+        choose_walkers(exchange, bars, a, bar)
+        depths = bars[QUOTE_VOLUME, bar]
+        for segment in range(3):
+            play_segment(exchange, bars, a, segment, depths, bar, at)
     end_bar(exchange, a)
     if exchange.accounts[a, account.BANDED] == 0:
-        set_bands(exchange, a, bars[bar, mark_rows(exchange) + CLOSE])
+        set_bands(exchange, a, bars[mark_rows(exchange) + CLOSE, bar])
+
+
+@inner
+def copy_row(source: Any, target: Any) -> None:
+    """Copy a row [symbol] to the beginning of another."""
+    for symbol in range(source.shape[0]):
+        target[symbol] = source[symbol]
+
+
+@inner
+def find_live(volume: Any, live: Any) -> None:
+    """Write 1 for every symbol that trades in a bar, else 0; all rows [symbol]."""
+    for symbol in range(volume.shape[0]):
+        live[symbol] = 1 if volume[symbol] > 0 else 0
+
+
+@inner
+def find_loud(low: Any, high: Any, floor: Any, ceiling: Any, loud: Any) -> None:
+    """Write 1 for every symbol whose range reaches its floor or its ceiling, else 0; made for vector units."""
+    for symbol in range(floor.shape[0]):
+        loud[symbol] = 1 if (low[symbol] <= floor[symbol]) | (high[symbol] >= ceiling[symbol]) else 0
+
+
+@inner
+def silence(row: Any, loud: Any, alert: int) -> None:
+    """Set a row of alerts to one that nothing reaches where a symbol is loud; made for vector units."""
+    for symbol in range(row.shape[0]):
+        row[symbol] = alert if loud[symbol] == 1 else row[symbol]
 
 
 @inner
 def begin_bar(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Stand at the opens, with an unused volume cap, and put the orders that the bar could meet on the agenda."""
-    marks = mark_rows(exchange)
-    for symbol in range(exchange.positions.shape[1]):
-        exchange.prices[account.LAST, symbol] = bars[bar, OPEN, symbol]
-        exchange.prices[account.MARK, symbol] = bars[bar, marks + OPEN, symbol]
-        exchange.prices[account.LIVE, symbol] = 1 if bars[bar, VOLUME, symbol] > 0 else 0
-        exchange.prices[account.LOUD, symbol] = 0
-        if is_loud(exchange, bars, a, bar, symbol):
-            exchange.prices[account.LOUD, symbol] = 1
-            exchange.positions[a, symbol, positions.CAP_USED] = 0
+    prices = exchange.prices
+    alerts = exchange.alerts[a]
+    loud = prices[account.LOUD]
+    copy_row(bars[OPEN, bar], prices[account.LAST])
+    copy_row(bars[mark_rows(exchange) + OPEN, bar], prices[account.MARK])
+    find_loud(bars[LOW, bar], bars[HIGH, bar], alerts[positions.ORDER_LOW], alerts[positions.ORDER_HIGH], loud)
     exchange.agenda[0] = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
-        if exchange.prices[account.LOUD, exchange.orders[row, orders.SYMBOL]] == 1:
-            put_on_agenda(exchange, row)
+        symbol = exchange.orders[row, orders.SYMBOL]
+        if loud[symbol] == 0:
+            continue
+        if bars[VOLUME, bar, symbol] > 0:
+            prices[account.LIVE, symbol] = 1
+            exchange.positions[a, symbol, positions.CAP_USED] = 0
+            put_on_list(exchange.agenda, row)
+        else:
+            loud[symbol] = 0
 
 
 @inner
 def end_bar(exchange: Exchange, a: int) -> None:
     """Drop ended orders from the working list and set the alerts of what is left."""
-    for symbol in range(exchange.positions.shape[1]):
-        if exchange.prices[account.LOUD, symbol] == 1:
-            exchange.alerts[a, positions.ORDER_LOW, symbol] = positions.NO_LOW
-            exchange.alerts[a, positions.ORDER_HIGH, symbol] = positions.NO_HIGH
+    loud = exchange.prices[account.LOUD]
+    silence(exchange.alerts[a, positions.ORDER_LOW], loud, positions.NO_LOW)
+    silence(exchange.alerts[a, positions.ORDER_HIGH], loud, positions.NO_HIGH)
     kept = 0
     for k in range(exchange.accounts[a, account.WORKING_COUNT]):
         row = exchange.working[a, k]
@@ -152,8 +172,7 @@ def end_bar(exchange: Exchange, a: int) -> None:
         if order[orders.STATUS] == orders.WORKING:
             exchange.working[a, kept] = row
             kept += 1
-            symbol = order[orders.SYMBOL]
-            if exchange.prices[account.LOUD, symbol] == 1:
+            if loud[order[orders.SYMBOL]] == 1:
                 orders.alert(exchange.alerts[a], order, exchange.has_mark)
     exchange.accounts[a, account.WORKING_COUNT] = kept
 
@@ -187,7 +206,7 @@ def is_up(exchange: Exchange, order: Any, bar: int) -> bool:
 @inner
 def cap_left(exchange: Exchange, bars: Any, a: int, symbol: int, bar: int) -> int:
     """Return how many lots of a bar's volume the account may still fill."""
-    cap = rate_floor(bars[bar, VOLUME, symbol], exchange.rules.volume_cap_rate)
+    cap = rate_floor(bars[VOLUME, bar, symbol], exchange.rules.volume_cap_rate)
     return cap - exchange.positions[a, symbol, positions.CAP_USED]
 
 
@@ -205,7 +224,7 @@ def fire(exchange: Exchange, bars: Any, a: int, row: int, inside: bool, bar: int
         exchange.prices[account.LAST, symbol],
         False,
         cap_left(exchange, bars, a, symbol, bar),
-        bars[bar, QUOTE_VOLUME, symbol],
+        bars[QUOTE_VOLUME, bar, symbol],
         exchange.rules.half_spread_rate,
         inside,
         bar,
@@ -266,7 +285,7 @@ def play_open(exchange: Exchange, bars: Any, a: int, bar: int, at: int) -> None:
             elif stage == (1 if order[orders.TYPE] == orders.TAKE_PROFIT_MARKET else 0) and is_passed(exchange, order):
                 fire(exchange, bars, a, row, False, bar, at)
     if not knows_safe(exchange, bars, a, bar):
-        liquidate_breached(exchange, a, bars[bar, QUOTE_VOLUME], exchange.rules.half_spread_rate, bar, at)
+        liquidate_breached(exchange, a, bars[QUOTE_VOLUME, bar], exchange.rules.half_spread_rate, bar, at)
     for k in range(1, resting + 1):
         row = exchange.agenda[k]
         order = exchange.orders[row]
@@ -311,18 +330,17 @@ def choose_path(exchange: Exchange, bars: Any, a: int, bar: int, symbol: int) ->
     marks = mark_rows(exchange)
     prices = exchange.prices
     prices[account.WALKS, symbol] = 1
-    prices[account.WALKERS, 0] += 1
-    prices[account.WALKERS, prices[account.WALKERS, 0]] = symbol
+    put_on_list(prices[account.WALKERS], symbol)
     # A symbol that stands still has one price: its row of the bars is flat.
     upward = rises_first(exchange, a, symbol)
     first = HIGH if upward else LOW
     second = LOW if upward else HIGH
-    prices[account.TARGET_LAST, symbol] = bars[bar, first, symbol]
-    prices[account.TARGET_LAST + 1, symbol] = bars[bar, second, symbol]
-    prices[account.TARGET_LAST + 2, symbol] = bars[bar, CLOSE, symbol]
-    prices[account.TARGET_MARK, symbol] = bars[bar, marks + first, symbol]
-    prices[account.TARGET_MARK + 1, symbol] = bars[bar, marks + second, symbol]
-    prices[account.TARGET_MARK + 2, symbol] = bars[bar, marks + CLOSE, symbol]
+    prices[account.TARGET_LAST, symbol] = bars[first, bar, symbol]
+    prices[account.TARGET_LAST + 1, symbol] = bars[second, bar, symbol]
+    prices[account.TARGET_LAST + 2, symbol] = bars[CLOSE, bar, symbol]
+    prices[account.TARGET_MARK, symbol] = bars[marks + first, bar, symbol]
+    prices[account.TARGET_MARK + 1, symbol] = bars[marks + second, bar, symbol]
+    prices[account.TARGET_MARK + 2, symbol] = bars[marks + CLOSE, bar, symbol]
 
 
 @inner
@@ -340,15 +358,42 @@ def may_open_inside(exchange: Exchange) -> bool:
 
 
 @inner
+def meets_inside(exchange: Exchange, bars: Any, bar: int) -> bool:
+    """Return whether the path of the bar could meet an order that is still on the agenda after the open."""
+    for k in range(1, exchange.agenda[0] + 1):
+        order = exchange.orders[exchange.agenda[k]]
+        symbol = order[orders.SYMBOL]
+        if order[orders.STATUS] != orders.WORKING:
+            continue
+        if order[orders.TYPE] == orders.LIMIT:
+            falling = order[orders.SIDE] > 0
+            level = order[orders.LIMIT_PRICE]
+        elif waits(order):
+            falling = orders.fires_falling(order[orders.TYPE], order[orders.SIDE])
+            level = order[orders.TRIGGER_PRICE]
+        else:
+            continue
+        first = mark_rows(exchange) if waits(order) and order[orders.TRIGGER_BY] == orders.MARK else OPEN
+        if orders.is_reached(bars[first + (LOW if falling else HIGH), bar, symbol], level, falling):
+            return True
+    return False
+
+
+@inner
 def choose_walkers(exchange: Exchange, bars: Any, a: int, bar: int) -> None:
     """Let the symbols walk whose prices can matter inside the bar."""
     all_walk = not knows_safe(exchange, bars, a, bar) or may_open_inside(exchange)
-    exchange.prices[account.WALKERS, 0] = 0
-    for symbol in range(exchange.positions.shape[1]):
-        exchange.prices[account.WALKS, symbol] = 0
-        held = exchange.positions[a, symbol, positions.QUANTITY] != 0
-        if exchange.prices[account.LOUD, symbol] == 1 or (all_walk and held):
+    prices = exchange.prices
+    prices[account.WALKERS, 0] = 0
+    prices[account.WALKS] = 0
+    for k in range(1, exchange.agenda[0] + 1):
+        symbol = exchange.orders[exchange.agenda[k], orders.SYMBOL]
+        if prices[account.WALKS, symbol] == 0:
             choose_path(exchange, bars, a, bar, symbol)
+    if all_walk:
+        for symbol in range(exchange.positions.shape[1]):
+            if prices[account.WALKS, symbol] == 0 and exchange.positions[a, symbol, positions.QUANTITY] != 0:
+                choose_path(exchange, bars, a, bar, symbol)
 
 
 @inner

@@ -31,9 +31,13 @@ BAND_LOW = 2
 """While no mark falls below this, in any symbol, ..."""
 BAND_HIGH = 3
 """... or rises above this, no breach is possible."""
-ALERT_ROWS = 4
+WORST = 4
+"""Not a range: what a cross position's PnL less maintenance is at least, anywhere in its band; 0 for others."""
+MARGIN_MOST = 5
+"""Nor this: the initial margin that a cross position needs at most, anywhere in its band; 0 for others."""
+ALERT_ROWS = 6
 
-NO_LOW = 0
+NO_LOW = -1
 NO_HIGH = INT64_MAX
 
 

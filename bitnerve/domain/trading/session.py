@@ -25,8 +25,21 @@ SCHEDULE_COLUMNS = 5
 def stand_at_tick(exchange: Exchange, bars: Any, mark: Any, bar: int) -> None:
     """Set the prices to what is known at the start of `bar`: the last closes and the marks."""
     for symbol in range(mark.shape[1]):
-        exchange.prices[account.LAST, symbol] = bars[bar - 1, CLOSE, symbol] if bar > 0 else 0
+        exchange.prices[account.LAST, symbol] = bars[CLOSE, bar - 1, symbol] if bar > 0 else 0
         exchange.prices[account.MARK, symbol] = mark[bar, symbol]
+
+
+@kernel
+def settle_funding(exchange: Exchange, mark: Any, funding: Any, cursor: int, bar: int) -> int:
+    """Settle for every account what is due by the start of `bar`, at its marks, and return the new cursor."""
+    while cursor < funding.shape[0] and funding[cursor, DUE] <= bar:
+        settlement = funding[cursor]
+        symbol = settlement[SYMBOL]
+        price = mark[bar, symbol]
+        for a in range(exchange.accounts.shape[0]):
+            fund(exchange, a, symbol, price, settlement[RATE], settlement[KNOWN] == 1, settlement[FUNDED_AT])
+        cursor += 1
+    return cursor
 
 
 @kernel
@@ -41,13 +54,7 @@ def play_bars(
     for bar in range(first, until):
         for a in range(accounts):
             play_bar(exchange, bars, a, bar, at[bar])
-        while cursor < funding.shape[0] and funding[cursor, DUE] <= bar + 1:
-            settlement = funding[cursor]
-            symbol = settlement[SYMBOL]
-            price = mark[bar + 1, symbol]
-            for a in range(accounts):
-                fund(exchange, a, symbol, price, settlement[RATE], settlement[KNOWN] == 1, settlement[FUNDED_AT])
-            cursor += 1
+        cursor = settle_funding(exchange, mark, funding, cursor, bar + 1)
     return cursor
 
 

@@ -71,11 +71,20 @@ def act_on(exchange: Exchange, a: int, symbol: int, signal: int, rule: SignalRul
 
 
 @inner
+def has_signal(signals: Any) -> bool:
+    """Return whether a row of signals, [symbol], holds any; made for vector units."""
+    found = False
+    for symbol in range(signals.shape[0]):
+        found |= signals[symbol] != NOTHING
+    return found
+
+
+@inner
 def stand_at_closes(exchange: Exchange, bars: Any, bar: int) -> None:
     """Set the prices to what is known at the start of a bar."""
     for symbol in range(bars.shape[2]):
-        exchange.prices[account.LAST, symbol] = bars[bar - 1, CLOSE, symbol]
-        exchange.prices[account.MARK, symbol] = bars[bar - 1, CLOSE, symbol]
+        exchange.prices[account.LAST, symbol] = bars[CLOSE, bar - 1, symbol]
+        exchange.prices[account.MARK, symbol] = bars[CLOSE, bar - 1, symbol]
 
 
 @kernel
@@ -104,12 +113,10 @@ def play_signals(
         if bar > 0:
             exchange.accounts[0, account.TICK] = bar
             exchange.accounts[0, account.ORDINAL] = 0
-            stand = False
-            for symbol in range(signals.shape[1]):
-                if signals[bar - 1, symbol] != NOTHING:
-                    if not stand:
-                        stand = True
-                        stand_at_closes(exchange, bars, bar)
-                    act_on(exchange, 0, symbol, signals[bar - 1, symbol], rule, facts, at[bar])
+            if has_signal(signals[bar - 1]):
+                stand_at_closes(exchange, bars, bar)
+                for symbol in range(signals.shape[1]):
+                    if signals[bar - 1, symbol] != NOTHING:
+                        act_on(exchange, 0, symbol, signals[bar - 1, symbol], rule, facts, at[bar])
         play_bar(exchange, bars, 0, bar, at[bar])
     return until

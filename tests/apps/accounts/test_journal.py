@@ -71,7 +71,7 @@ def test_L1_a_line_that_comes_later_is_refused(account):
         Line.objects.create(posting=posting, account_name="more", asset="USDT", amount=Decimal(0))
 
 
-@pytest.mark.parametrize("table", ["accounts_posting", "accounts_line", "trades_fill", "leaderboard_equitypoint"])
+@pytest.mark.parametrize("table", ["accounts_posting", "accounts_line", "trades_fill", "trades_equitypoint"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET id = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_L2_the_application_cannot_touch_the_past(db, table, change):
     statement = change.format(table).replace(

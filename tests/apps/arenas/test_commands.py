@@ -16,8 +16,8 @@ def manage(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_demo_shows_the_standings_and_the_hash():
-    ended = manage("demo", "--days", "1", "--symbols", "6")
+def test_race_shows_the_standings_and_the_hash():
+    ended = manage("race", "--days", "1", "--symbols", "6")
     assert ended.returncode == 0, ended.stderr
     for agent in list_agents():
         assert agent.name in ended.stdout
@@ -59,10 +59,10 @@ def test_compile_kernels_says_that_they_are_ready():
         (("--days", "many"), "argument --days: invalid int value: 'many'"),
     ],
 )
-def test_demo_refuses_with_the_numbers(arguments, words, capsys):
+def test_race_refuses_with_the_numbers(arguments, words, capsys):
     from django.core.management import execute_from_command_line
 
     with pytest.raises(SystemExit) as ended:
-        execute_from_command_line(["manage.py", "demo", *arguments])
+        execute_from_command_line(["manage.py", "race", *arguments])
     assert ended.value.code == 2
     assert words in capsys.readouterr().err.replace("\n", " ")

@@ -8,11 +8,10 @@ import pytest
 from apps.arenas.models import Entry, Season
 from apps.leaderboard.drawings.parts import differences
 from apps.leaderboard.drawings.small import spark_path
-from apps.leaderboard.models import PositionPoint
 from apps.leaderboard.selectors import agents, board, decisions, positions, race, seasons
 from apps.leaderboard.selectors.seasons import Moment
 from apps.leaderboard.templatetags import figures
-from apps.trades.models import Decision, Position
+from apps.trades.models import Decision, Position, PositionPoint
 from tests.factories import season_with
 
 

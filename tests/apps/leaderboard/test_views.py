@@ -9,9 +9,9 @@ from itertools import accumulate
 import pytest
 
 from apps.arenas.models import Entry, Season
-from apps.leaderboard.models import EquityPoint, Standing
+from apps.leaderboard.models import Standing
 from apps.leaderboard.templatetags import figures
-from apps.trades.models import Decision
+from apps.trades.models import Decision, EquityPoint
 from tests.factories import arena_without_seasons, season_with
 
 TABS = ["leaderboard", "decisions", "positions", "trades", "rules", "data"]

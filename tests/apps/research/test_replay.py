@@ -1,5 +1,6 @@
 """The command as people run it: what it answers, what it refuses, and what it leaves behind when it does not finish."""
 
+import contextlib
 import json
 import os
 import re
@@ -190,6 +191,33 @@ def test_a_file_that_cannot_grow_leaves_nothing_behind(files, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own that holds some of the books' files and not all of them."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(disk)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no disk may be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_runs_full_during_the_export_is_named_and_left_empty(files, small_disk):
+    target = small_disk / "deep" / "books"
+    ended = manage("replay", *files, *WINDOW, "--agents", "all", "--export", str(target))
+    assert ended.returncode == 2, ended.stderr
+    assert "books: the disk is full" in ended.stderr.replace("\n", "")
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+    assert list(small_disk.iterdir()) == []
+    # The room is there again: a smaller export fits.
+    ended = manage("replay", *files, *WINDOW, "--agents", "cash", "--export", str(target))
+    assert ended.returncode == 0, ended.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_an_answer_that_cannot_be_written_is_no_success(files):
     with Path("/dev/full").open("w") as full:
@@ -212,3 +240,40 @@ def test_an_interrupt_in_the_middle_leaves_nothing_behind(files, tmp_path):
     assert "Traceback" not in rest
     assert out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="a pipe cannot be filled from outside here")
+def test_an_interrupt_during_the_export_leaves_nothing_behind(files, tmp_path):
+    """The command is held up where it tells of the first file that it has written: nobody reads what it says."""
+    listening, speaking = os.pipe()
+    target = tmp_path / "deep" / "books"
+    command = [sys.executable, "manage.py", "replay", *files, *WINDOW, "--export", str(target)]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=speaking)
+    told = b""
+    while b"making the books" not in told:
+        told += os.read(listening, 4096)
+        assert running.poll() is None, told
+    fill(speaking)
+    while not list(tmp_path.glob("deep/.books-*/*.parquet")):
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    os.close(speaking)
+    while piece := os.read(listening, 1 << 20):
+        told += piece
+    os.close(listening)
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == 130, told
+    assert b"interrupted; nothing was left half-written" in told
+    assert b"Traceback" not in told
+    assert out == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def fill(pipe):
+    """Write into a pipe until there is no room for another byte, through a door of its own that does not wait."""
+    door = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    for size in (4096, 1):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(door, b"." * size)
+    os.close(door)

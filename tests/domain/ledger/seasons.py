@@ -101,7 +101,7 @@ def make_recording(bars: int, generator: np.random.Generator) -> Recording:
 def _bar_table(recording: Recording) -> np.ndarray:
     candles = recording.candles
     prices = (candles.open, candles.high, candles.low, candles.close)
-    return integers(np.stack([*prices, candles.volume, candles.quote_volume, *prices], axis=1))
+    return integers(np.stack([*prices, candles.volume, candles.quote_volume, *prices]))
 
 
 def _funding_table(recording: Recording) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 # ruff: noqa: N802 (a test is named after its rule)
 
+from dataclasses import replace
+
 import pytest
 
 from bitnerve.domain.decisions.decision import BUY, SELL, CancelRequest, close
@@ -245,3 +247,22 @@ def test_no_quantity_never_becomes_an_order_that_opens(lots):
 def test_an_absurd_quantity_is_trimmed_like_any_other(lots):
     reviewed = review(buy(lots / COIN))
     assert quantities(reviewed) == [99.95]
+
+
+@pytest.mark.parametrize("lots", [2**63, -(2**63), 10**30])
+def test_a_quantity_that_no_venue_can_write_down_is_refused_even_if_it_only_reduces(lots):
+    order = replace(buy(side=SELL, reduce_only=True), quantity=lots)
+    refused = review(order, symbols=states(quantity=COIN))
+    assert refused.orders == ()
+    assert only(refused) == ("REFUSED", "TOO_LARGE", f"quantity of {lots.bit_length()} bits", "63 bits")
+    fits = replace(order, quantity=2**63 - 1)
+    assert review(fits, symbols=states(quantity=COIN)).orders == ((0, fits),)
+
+
+@pytest.mark.parametrize("name", ["stop_loss", "take_profit", "trailing_rate", "callback_rate"])
+@pytest.mark.parametrize("reduce_only", [False, True])
+def test_so_is_any_other_number_of_any_order_and_it_costs_no_margin(name, reduce_only):
+    order = replace(buy(60), reduce_only=reduce_only, **{name: 2**70})
+    reviewed = review(order, buy(60), symbols=states())
+    assert only(reviewed) == ("REFUSED", "TOO_LARGE", f"{name} of 71 bits", "63 bits")
+    assert quantities(reviewed) == [60]

@@ -101,6 +101,44 @@ def throw_order(dice, specs, prices, capital):
     return order
 
 
+def throw_quote_scenario(seed):
+    scenario = throw_scenario(seed)
+    dice = random.Random(seed + 1)
+    prices = {symbol: throw_price(dice) for symbol in ("A", "B")}
+    steps = [["quote", symbol, throw_quote(dice, prices, symbol)] for symbol in prices]
+    for _ in range(dice.randint(3, 20)):
+        if dice.random() < 0.5:
+            order = throw_order(dice, scenario["specs"], prices, scenario["capital"])
+            steps.append(["accept", [order | {"trigger_by": dice.choice(["LAST", "MARK"])}], {}])
+        symbol = dice.choice(["A", "B"])
+        steps.append(["quote", symbol, throw_quote(dice, prices, symbol)])
+        if dice.random() < 0.2:
+            steps.append(["settle", [(symbol, dice.choice([1, -1, 75_000, 10**8]))]])
+    return scenario | {"steps": steps, "quoted": True}
+
+
+def throw_quote(dice, prices, symbol):
+    price = prices[symbol] * (100 + dice.randint(-20, 20)) // 100 if dice.random() < 0.9 else throw_price(dice)
+    prices[symbol] = price = min(units.PRICE_MAX, max(1, price))
+    is_book = dice.random() < 0.6
+    sides = {}
+    for side, sign in (("bids", -1), ("asks", 1)):
+        levels = [price + sign * (number + (sign > 0)) * max(1, price // 50) for number in range(4 if is_book else 1)]
+        sides[side] = [(p, throw_lots(dice)) for p in levels if 0 < p <= units.PRICE_MAX]
+    return sides | {"is_book": is_book, "mark": max(1, price - dice.randint(0, 1))}
+
+
+def throw_lots(dice):
+    return dice.choice([1, 10**6, 10**12, LARGEST, dice.randint(1, LARGEST)])
+
+
+@PROPERTY
+@given(seed=st.integers(0, 2**64 - 1))
+def test_M5_so_do_they_on_quotes_and_books(seed):  # noqa: N802 (named after the rule)
+    scenario = throw_quote_scenario(seed)
+    assert Worker.shared().play(scenario) == play(scenario)
+
+
 @PROPERTY
 @given(seed=st.integers(0, 2**64 - 1))
 def test_M5_both_modes_keep_the_same_books_at_the_ends_of_the_range(seed):  # noqa: N802 (named after the rule)

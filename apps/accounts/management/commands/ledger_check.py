@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from apps.accounts import services as accounts
+from apps.accounts.services import checking as accounts
 from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.checker import Report

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apps.arenas import services as arenas
+from apps.arenas.services import racing as arenas
 from apps.common.command import HouseCommand, open_console
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.table import Table
 
-from apps.arenas import services as arenas
+from apps.arenas.services import racing as arenas
 from apps.arenas.terminal import money
 from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.timeframe import instant_text

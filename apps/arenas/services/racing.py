@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bitnerve.adapters.simulated.market import simulate
 from bitnerve.domain.kernel import COMPILED
+from bitnerve.domain.ledger.checker import check_books
 from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.strategies.catalog import Agent, list_agents
 from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, parse_instant
-from bitnerve.domain.trading import orders
+from bitnerve.domain.trading import account, orders
 from bitnerve.domain.units import SCALE
 from bitnerve.engine.export import make_books
 from bitnerve.engine.replay import Progress, replay
@@ -60,10 +61,10 @@ def run_season(
 
 
 def compile_kernels(report: Callable[[str, int], None]) -> int:
-    """Compile every kernel that a replay and its export use, and return how many had to be compiled.
+    """Compile every kernel that a replay, its export and their check use, and return how many had to be compiled.
 
-    The way to need them all is to use them all: a short race is run and its books are made. `report` is told each
-    kernel's name and its number. With a warm cache nothing is compiled and this takes a second or two.
+    The way to need them all is to use them all: a short race is run, its books are made and checked. `report` is told
+    each kernel's name and its number. With a warm cache nothing is compiled and this takes a second or two.
     """
     if not COMPILED:
         return 0
@@ -82,24 +83,30 @@ def compile_kernels(report: Callable[[str, int], None]) -> int:
     listener = Listener()
     with event.install_listener("numba:compile", listener):
         season = SimulatedSeason(symbol_count=3, days=1, seed=1)
-        make_books(run=run_season(season=season, recording=make_market(season)))
+        check_books(make_books(run=run_season(season=season, recording=make_market(season))))
     return listener.count
+
+
+def _order_rows(run: Run) -> account.Integers:
+    return run.exchange.orders[: int(run.exchange.cursors[account.ORDER_COUNT])]
 
 
 def last_busy_tick(run: Run) -> int:
     """Return the last tick at which an agent asked for an order that was not refused, or the last of all."""
-    quiet = [run.decisions.texts.index(text) for text in ("NO_ORDERS",) if text in run.decisions.texts]
-    for tick in range(len(run.decisions.snapshots) - 1, -1, -1):
-        if any(code not in quiet for code in run.decisions.verdict[tick].tolist()):
-            return tick
-    return len(run.decisions.snapshots) - 1
+    rows = _order_rows(run)
+    # What protects a position or liquidates it was born inside a bar, not at a tick.
+    asked = (rows[:, orders.PARENT] < 0) & (rows[:, orders.REASON] != orders.LIQUIDATED)
+    bars = rows[asked & (rows[:, orders.STATUS] != orders.REJECTED), orders.TICK]
+    if not len(bars):
+        return len(run.decisions.snapshots) - 1
+    return (run.recording.bar_at(int(bars.max())) - int(run.ticks[0])) // run.tick_ms
 
 
 def orders_at(run: Run, tick: int) -> list[tuple[str, str]]:
     """Return (agent, order in words) of every order accepted at a tick, with what became of it."""
     bar = (int(run.ticks[tick]) - run.recording.candles.start_at) // run.recording.candles.interval_ms
     found = []
-    for row in run.exchange.orders[: int(run.exchange.cursors[0])]:
+    for row in _order_rows(run):
         if row[orders.TICK] == bar and row[orders.ACCEPTED_AT] == run.ticks[tick]:
             side = "BUY" if row[orders.SIDE] > 0 else "SELL"
             instrument = run.recording.instruments[row[orders.SYMBOL]]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from apps.arenas import services as arenas
+from apps.arenas.services import racing as arenas
 from apps.arenas.terminal import Race, standings_table
 from apps.common.command import HouseCommand, open_console
 from bitnerve.domain.ledger.checker import check_books

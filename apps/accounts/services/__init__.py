@@ -1,0 +1,1 @@
+"""Write the journal (`journal`) and check it (`checking`)."""

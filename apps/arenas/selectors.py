@@ -1,0 +1,78 @@
+"""Read what a season is and what time it is there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from apps.arenas.models import Entry, Season, Tick
+from bitnerve.domain.risk.limits import Limits
+from bitnerve.domain.strategies.catalog import Agent, list_strategies
+from bitnerve.domain.trading.account import Rules
+from bitnerve.domain.units import money_units, rate_units
+
+_RATES = ("half_spread_rate", "impact_rate", "volume_cap_rate", "liquidation_fee_rate")
+_LIMIT_RATES = ("symbol_share_max", "price_band", "jump_max", "daily_loss_max", "drawdown_max")
+_LIMIT_COUNTS = ("leverage_max", "stale_bars_max", "orders_max")
+
+NOW = """CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
+    ELSE clock_at + greatest(least(clock_timestamp(), lease_until) - anchored_at, interval '0') * speed END"""
+"""The market's time in a season, by the database's clock: it runs while somebody holds the season's lease."""
+
+
+def market_now(season: Season) -> datetime:
+    """Return what time it is in a season's market."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {NOW} FROM arenas_season WHERE id = %s", [season.pk])
+        return cursor.fetchone()[0]
+
+
+def rules_of(season: Season) -> Rules:
+    """Return a season's rates as the engine reads them."""
+    rates = {name: rate_units(Decimal(season.rules[name]), field=name) for name in _RATES}
+    return Rules(**rates, market_order_max_bars=season.rules["market_order_max_bars"])
+
+
+def capital_of(season: Season) -> int:
+    """Return what every entry starts with, in money units."""
+    return money_units(Decimal(season.rules["capital"]), field="capital")
+
+
+def limits_of(season: Season) -> Limits:
+    """Return the limits that hold for every entry of a season."""
+    stated: dict[str, Any] = season.rules["limits"]
+    return Limits(
+        symbols=None if stated["symbols"] is None else frozenset(stated["symbols"]),
+        notional_max=money_units(Decimal(stated["notional_max"]), field="limits.notional_max"),
+        **{name: rate_units(Decimal(stated[name]), field=f"limits.{name}") for name in _LIMIT_RATES},
+        **{name: int(stated[name]) for name in _LIMIT_COUNTS},
+    )
+
+
+def agent_of(entry: Entry) -> Agent:
+    """Return an entry's agent as the engine knows it; the entry comes with its version."""
+    kinds = {kind.name: kind for kind in list_strategies()}
+    return Agent(entry.name, kinds[entry.version.strategy](entry.version.parameters))
+
+
+def tick_step(season: Season) -> int:
+    """Return the number of bars in a tick."""
+    return season.tick_ms // season.market.interval_ms
+
+
+def tick_at(season: Season, number: int) -> datetime:
+    """Return when a tick is due, in the market's time; tick 0 is due when the season starts."""
+    return season.starts_at + number * timedelta(milliseconds=season.tick_ms)
+
+
+def tick_count(season: Season) -> int:
+    """Return the number of a season's ticks; at its end accounts are marked, but nobody decides."""
+    return (season.ends_at - season.starts_at) // timedelta(milliseconds=season.tick_ms)
+
+
+def latest_tick(season: Season) -> Tick | None:
+    """Return the newest tick that was opened."""
+    return Tick.objects.filter(season=season).order_by("-number").first()

@@ -1,0 +1,18 @@
+"""Close ticks: rank everybody, keep each day's root, and tell those who watch."""
+
+from __future__ import annotations
+
+from apps.arenas.models import Season, Tick
+from apps.leaderboard.services import live, standings
+from apps.trades.services import acting
+
+
+def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
+    """Close a tick if it is time, bring the standings up to it, show it, and return it."""
+    tick = acting.close_tick(tick_id=tick_id, epoch=epoch)
+    if tick is not None:
+        season = Season.objects.select_related("market").get(pk=tick.season_id)
+        standings.update_standings(season, tick)
+        standings.keep_day_roots(season, tick.at)
+        live.show_tick(season, tick)
+    return tick

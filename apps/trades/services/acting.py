@@ -1,0 +1,322 @@
+"""Run a tick: open it, let entries act in it, close it; and between ticks let the quotes meet the accounts.
+
+Every function may be called again, beside itself, or too late: what is written is written once, by whoever is first,
+while the tick is open under the epoch it was claimed with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, partial
+
+from django.db import connection, transaction
+
+from apps.arenas.models import Entry, Season, Tick
+from apps.arenas.selectors import agent_of, capital_of, limits_of, market_now, rules_of, tick_count, tick_step
+from apps.arenas.services.ticks import end_season, is_over, lock_open_tick
+from apps.market import services as markets
+from apps.market.models import Market
+from apps.market.selectors import Window, open_window
+from apps.market.services import at_ms, bars_until
+from apps.trades.models import Decision as DecisionRow
+from apps.trades.services.deciding import SignalShelf, decide
+from apps.trades.services.desks import Ruled, Superseded, Taken, put_down, take_up
+from bitnerve.domain.decisions.decision import Decision, hold
+from bitnerve.domain.strategies.catalog import Agent
+from bitnerve.engine.desk import Desk, TapeOf
+from bitnerve.engine.replay import NO_ORDERS
+from bitnerve.engine.tables import MarketTables
+
+CHUNK = 200
+"""Entries that one task lets act."""
+SECONDS_EACH = 2.0
+"""What one strategy may take to decide."""
+SECONDS_AT_LEAST = 20.0
+"""What a chunk may take by the wall clock, however fast its market runs."""
+ATTEMPTS = 8
+MISSED = "MISSED"
+"""The verdict on a decision that did not come."""
+
+_shelf = SignalShelf()
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of a chunk."""
+
+    decided: int
+    complete: bool
+    """Whether nobody's decision is missing any more."""
+
+
+def open_tick(*, tick_id: int, epoch: int) -> list[list[int]]:
+    """Store what can be seen at a tick, and return the chunks of entries that may act on it.
+
+    None may where the market has nothing new to show: the tick is then skipped, and says so.
+    """
+    tick = Tick.objects.select_related("season__market").get(pk=tick_id)
+    season = tick.season
+    market = markets.collect(season.market, until=tick.at)
+    with transaction.atomic():
+        # Alone, so that two who open it at once do not wait for each other.
+        if lock_open_tick(tick_id=tick_id, epoch=epoch, alone=True) is None:
+            return []
+        reason = _why_skip(market, tick)
+        if reason:
+            Tick.objects.filter(pk=tick_id).update(reason=reason)
+            return []
+        snapshot = markets.capture(market=market, series=season.slug, at=tick.at, window=open_window(market))
+        Tick.objects.filter(pk=tick_id, snapshot=None).update(snapshot=snapshot)
+    if tick.number >= tick_count(season):
+        return []
+    ids = list(
+        Entry.objects.filter(season=season, state=Entry.State.ACTIVE).order_by("name").values_list("pk", flat=True)
+    )
+    return [ids[begin : begin + CHUNK] for begin in range(0, len(ids), CHUNK)]
+
+
+def _why_skip(market: Market, tick: Tick) -> str:
+    if market.collected_until >= tick.at:
+        return ""
+    late = (tick.at - market.collected_until).total_seconds()
+    return f"market data ends {late:.0f} s before the tick: nobody trades on old prices"
+
+
+def rehearse(season: Season) -> None:
+    """Do once what a tick will do, and store nothing: kernels, candles and signals are then where they are needed."""
+    entries = list(Entry.objects.filter(season=season).select_related("version", "account").order_by("name")[:CHUNK])
+    for group in by_bar(season, entries):
+        sitting = sit(season, group)
+        sitting.desk.play_until(sitting.desk.now)
+        decide(
+            desk=sitting.desk,
+            market=season.market,
+            tables=sitting.tables,
+            agents=sitting.agents,
+            shelf=_shelf,
+            seconds_each=SECONDS_AT_LEAST,
+            until=time.monotonic() + SECONDS_AT_LEAST,
+        )
+
+
+def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
+    """Let entries decide at a tick, review what they want, execute it and settle what comes of it."""
+    tick = Tick.objects.select_related("season__market", "snapshot").get(pk=tick_id)
+    if tick.state != Tick.State.OPEN or tick.epoch != epoch or tick.snapshot is None:
+        return Acted(0, complete=False)
+    decided: dict[int, Decision] = {}
+    count = 0
+    for _ in range(ATTEMPTS):
+        entries = _undecided(tick, entry_ids)
+        if not entries:
+            break
+        # Whoever stands at another bar (a late joiner, somebody's unfinished work) gets a desk of its own.
+        for group in by_bar(tick.season, entries):
+            count += _act_together(tick, epoch, group, decided)
+    return Acted(count, complete=not _undecided(tick, None))
+
+
+def waiting_chunks(tick: Tick) -> list[list[int]]:
+    """Return the chunks of entries whose decision an open tick still waits for; none once its deadline has passed."""
+    if tick.reason or tick.number >= tick_count(tick.season) or is_over(tick):
+        return []
+    ids = sorted(entry.pk for entry in _undecided(tick, None))
+    return [ids[begin : begin + CHUNK] for begin in range(0, len(ids), CHUNK)]
+
+
+def _undecided(tick: Tick, entry_ids: Sequence[int] | None) -> list[Entry]:
+    entries = Entry.objects.filter(season=tick.season, state=Entry.State.ACTIVE).exclude(
+        pk__in=DecisionRow.objects.filter(tick=tick).values("entry_id")
+    )
+    if entry_ids is not None:
+        entries = entries.filter(pk__in=entry_ids)
+    return list(entries.select_related("version", "account"))
+
+
+def by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the entries by the bar at which their accounts stand."""
+    groups: dict[int, list[Entry]] = {}
+    for entry in entries:
+        bar = (at_ms(entry.account.played_until) + 1 - at_ms(season.market.starts_at)) // season.market.interval_ms
+        groups.setdefault(bar, []).append(entry)
+    return [groups[bar] for bar in sorted(groups)]
+
+
+def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
+    """Return how many decisions were stored: all, or none because somebody moved an account meanwhile."""
+    season = tick.season
+    sitting = sit(season, entries)
+    desk, taken = sitting.desk, sitting.taken
+    at = at_ms(tick.at)
+    desk.play_until(at)
+    missing = [number for number, entry in enumerate(taken.entries) if entry.pk not in decided]
+    if missing:
+        found = decide(
+            desk=desk,
+            market=season.market,
+            tables=sitting.tables,
+            agents=sitting.agents,
+            shelf=_shelf,
+            seconds_each=SECONDS_EACH,
+            until=time.monotonic() + SECONDS_AT_LEAST,
+        )
+        decided |= {taken.entries[number].pk: found[number] for number in missing}
+    arrived_at = _arrive(tick, desk)
+    late = arrived_at > at_ms(tick.deadline_at) and season.speed > 0.0
+    if late:
+        return 0
+    ruled = {}
+    for number, entry in enumerate(taken.entries):
+        ruled[number] = _rule(desk, number, decided[entry.pk], arrived_at)
+    return len(ruled) if store(sitting, tick, epoch, ruled) else 0
+
+
+def _arrive(tick: Tick, desk: Desk) -> int:
+    """Return when the decisions arrive, in the market's time, with everything up to then played.
+
+    On bars all prices come at once, so whoever thought longer fills no later: a decision arrives at its tick.
+    """
+    if not tick.season.with_quotes:
+        return at_ms(tick.at)
+    arrived_at = max(at_ms(market_now(tick.season)), *desk.played_until, at_ms(tick.at))
+    desk.play_until(arrived_at)
+    return arrived_at
+
+
+def _rule(desk: Desk, number: int, decision: Decision, arrived_at: int) -> Ruled:
+    first = desk.order_count
+    verdict = desk.submit(number, decision).verdict if decision.orders else NO_ORDERS
+    return Ruled(decision, verdict, DecisionRow.State.DECIDED, arrived_at, range(first, desk.order_count))
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Some accounts of a season on a desk."""
+
+    taken: Taken
+    desk: Desk
+    agents: tuple[Agent, ...]
+    tables: MarketTables
+    window: Window
+
+
+def sit(season: Season, entries: Sequence[Entry]) -> Sitting:
+    """Take up the accounts of entries that stand at the same bar."""
+    window = open_window(season.market)
+    taken = take_up(season=season, entries=entries, window=window)
+    tables = window.tables(bars_until(season.market, season.market.collected_until))
+    agents = tuple(agent_of(entry) for entry in taken.entries)
+    desk = Desk(
+        market=tables,
+        agents=agents,
+        capital=capital_of(season),
+        rules=rules_of(season),
+        limits=limits_of(season),
+        seed=season.seed,
+        step=tick_step(season),
+        carried=taken.carried,
+        played_until=taken.played_until,
+        tape_of=tapes_of(season),
+    )
+    return Sitting(taken, desk, agents, tables, window)
+
+
+def tapes_of(season: Season) -> TapeOf | None:
+    """Return where a desk of a season finds the quotes of a bar; None in a season of bars."""
+    if not season.with_quotes:
+        return None
+    return partial(_tape, season.market_id, season.rules["quote_every"] * 1000)
+
+
+@lru_cache(maxsize=64)
+def _tape(market_id: int, every_ms: int, bar: int):  # type: ignore[no-untyped-def]
+    return markets.open_feed(Market.objects.get(pk=market_id)).tape(bar, every_ms)
+
+
+def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Ruled]) -> bool:
+    """Store what happened on a desk if the tick is still open; return whether it was."""
+    try:
+        with transaction.atomic():
+            if tick is not None and lock_open_tick(tick_id=tick.pk, epoch=epoch) is None:
+                return False
+            put_down(
+                taken=sitting.taken,
+                changes=sitting.desk.changes(),
+                played_until=sitting.desk.played_until,
+                market=sitting.tables,
+                window=sitting.window,
+                tick_id=tick.pk if tick else None,
+                tick_at=at_ms(tick.at) if tick else 0,
+                snapshot_sha256=tick.snapshot.sha256 if tick and tick.snapshot else "",
+                ruled=ruled,
+            )
+    except Superseded:
+        return False
+    return True
+
+
+def play(*, season: Season, until: datetime, entries: Sequence[Entry]) -> None:
+    """Let accounts meet everything up to an instant and store what happened; without quotes, up to a bar's end."""
+    for _ in range(ATTEMPTS):
+        left = [entry for entry in entries if entry.account.played_until < until]
+        for group in by_bar(season, left):
+            sitting = sit(season, group)
+            sitting.desk.play_until(at_ms(until))
+            store(sitting, None, 0, {})
+        entries = list(Entry.objects.filter(pk__in=[entry.pk for entry in left]).select_related("version", "account"))
+        if not season.with_quotes or not entries:
+            return
+
+
+def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
+    """Close a tick that is complete or whose deadline has passed, and return it; None where it is neither, or closed.
+
+    Who has not decided is missed. Everybody is marked; after the last tick the season is final.
+    """
+    tick = Tick.objects.select_related("season__market", "snapshot").get(pk=tick_id)
+    if tick.state != Tick.State.OPEN or tick.epoch != epoch:
+        return None
+    season = tick.season
+    skipped = bool(tick.reason)
+    silent = [] if skipped or tick.number >= tick_count(season) else _undecided(tick, None)
+    if silent and market_now(season) <= tick.deadline_at:
+        return None
+    if not skipped:
+        everybody = list(Entry.objects.filter(season=season).select_related("version", "account"))
+        behind = [entry for entry in everybody if at_ms(entry.account.played_until) + 1 < at_ms(tick.at)]
+        play(season=season, until=tick.at, entries=behind)
+        _miss(tick, epoch, silent)
+    with transaction.atomic():
+        if lock_open_tick(tick_id=tick_id, epoch=epoch, alone=True) is None:
+            return None
+        tick.state = Tick.State.SKIPPED if skipped else Tick.State.CLOSED
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE arenas_tick SET state = %s, closed_at = clock_timestamp() WHERE id = %s RETURNING closed_at",
+                [tick.state, tick.pk],
+            )
+            tick.closed_at = cursor.fetchone()[0]
+        if tick.number >= tick_count(season):
+            end_season(season)
+    return tick
+
+
+def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
+    """Record that entries did not decide in time."""
+    for _ in range(ATTEMPTS):
+        if not silent:
+            return
+        for group in by_bar(tick.season, silent):
+            sitting = sit(tick.season, group)
+            missed = Ruled(
+                hold("no decision came before the deadline"),
+                MISSED,
+                DecisionRow.State.MISSED,
+                max(at_ms(tick.deadline_at), *sitting.desk.played_until),
+                range(0),
+            )
+            store(sitting, tick, epoch, dict.fromkeys(range(len(group)), missed))
+        silent = _undecided(tick, [entry.pk for entry in silent])

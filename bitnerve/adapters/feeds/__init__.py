@@ -1,0 +1,1 @@
+"""Feeds: markets that the arena can run on, each satisfying `engine.ports.Feed`."""
