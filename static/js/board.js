@@ -110,9 +110,11 @@
     const fixed = rows.findIndex((row) => row.matches(":hover, :focus-within, :focus"));
     if (fixed >= 0) { wanted.splice(wanted.indexOf(rows[fixed]), 1); wanted.splice(fixed, 0, rows[fixed]); }
     reordered = performance.now();
-    if (wanted.some((row, index) => row !== rows[index])) {
-      wanted.forEach((row, index) => { if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] || null); });
-    }
+    if (!wanted.some((row, index) => row !== rows[index])) return;
+    // A row that is taken out loses its focus: the held one stays where it is, the others go around it.
+    const pin = rows[fixed];
+    if (pin) wanted.forEach((row, index) => { if (index < fixed) body.insertBefore(row, pin); else if (index > fixed) body.append(row); });
+    else wanted.forEach((row, index) => { if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] || null); });
   };
 
   /* Rank changes are told politely, at most every thirty seconds. */

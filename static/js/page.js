@@ -66,7 +66,7 @@
   const at = (text) => (text ? Date.parse(text) : NaN);
   const clock = (B.clock = {
     wall: at(body.now), market: at(body.marketNow), speed: Number(body.speed || 0), updated: at(body.updated),
-    next: at(body.next), closed: body.closed === "closed", since: opened,
+    next: at(body.next), valuesAt: at(body.valuesAt), closed: body.closed === "closed", since: opened,
     now() { return this.wall + performance.now() - this.since; },
     marketNow() { return this.market + (performance.now() - this.since) * this.speed; },
   });
@@ -142,10 +142,12 @@
   const take = (detail) => {
     const { frame, board } = detail;
     if (board.season && body.season && board.season !== body.season) return;
-    clock.updated = Math.max(Number.isFinite(clock.updated) ? clock.updated : 0, at(frame.sent_at));
-    if (frame.at) {
-      clock.wall = Math.max(clock.now(), at(frame.sent_at));
-      clock.market = at(frame.at);
+    // A frame that repeats old values, as whoever comes late is sent, makes nothing fresh: only newer values do.
+    if (!(at(frame.at) <= clock.valuesAt)) {
+      clock.valuesAt = at(frame.at);
+      clock.updated = at(frame.sent_at);
+      clock.wall = Math.max(clock.now(), clock.updated);
+      clock.market = clock.valuesAt;
       clock.since = performance.now();
     }
     if (known(board.speed)) clock.speed = Number(board.speed);

@@ -88,8 +88,11 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts = []
     complaints: list[str] = []
 
-    def open_page(url: str, **options: Any) -> Any:
+    def open_page(url: str, *, feed: bool = False, **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        if not feed:
+            # Frames come from the test alone, so that nothing moves between two looks.
+            context.route("**/live.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"{url}: {error}"))

@@ -46,6 +46,16 @@ def test_a_frame_makes_a_stale_page_live(site, open_page):
 
 
 @NORMAL
+def test_an_open_socket_and_a_repeated_frame_make_nothing_fresh(site, open_page):
+    page = open_page(site.url + BOARD, feed=True)
+    page.wait_for_timeout(1500)
+    tell(page, {"random": {"sharpe": None}}, at="2026-01-01T16:40:00.000Z")
+    assert page.inner_text("[data-chip] b") == "stale"
+    tell(page, at="2026-01-01T16:40:01.000Z")
+    assert page.inner_text("[data-chip] b") == "live"
+
+
+@NORMAL
 def test_nothing_flashes_for_whoever_wants_no_motion(site, open_page):
     page = open_page(site.url + BOARD, reduced_motion="reduce")
     tell(page, {"random": {"equity": "9"}})

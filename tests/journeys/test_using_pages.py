@@ -63,10 +63,10 @@ def test_a_header_sorts_and_the_address_says_so(site, open_page):
     assert page.evaluate("document.activeElement.id") == "by-trades"
     page.get_by_label("Brain").select_option("EXTERNAL")
     page.wait_for_url("**brain=EXTERNAL**")
-    page.wait_for_function("document.querySelectorAll('[data-board] tbody tr').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('[data-board] tbody tr').length === 1")
     assert "sort=-trades" in page.url
     page.go_back()
-    page.wait_for_function("document.querySelectorAll('[data-board] tbody tr').length > 1")
+    page.wait_for_function("() => document.querySelectorAll('[data-board] tbody tr').length > 1")
 
 
 @SITE

@@ -11,7 +11,6 @@ from django.db.models import Max, Sum
 
 from apps.arenas.models import Entry, Season
 from apps.leaderboard.models import Standing
-from apps.leaderboard.selectors.liquidation import liquidation_prices
 from apps.trades.models import Fill, FundingPayment, Order, Position, PositionPoint
 
 
@@ -116,6 +115,9 @@ class Holding:
 
 def list_holdings(entry: Entry) -> list[Holding]:
     """Return the open positions of an entry by symbol, as of its newest points."""
+    # The kernel is loaded by who asks for it, not by every process that serves pages.
+    from apps.leaderboard.selectors.liquidation import liquidation_prices
+
     newest = PositionPoint.objects.filter(account=entry.account_id).aggregate(at=Max("at"))["at"]
     standing = getattr(entry, "standing", None)
     # An account that became flat writes no more rows; its newest ones are history.

@@ -18,8 +18,6 @@ from django.db.models import F
 
 from apps.arenas.models import Entry, Season
 from apps.market.models import Instrument
-from bitnerve.domain.market.instrument import is_bitcoin
-from bitnerve.engine.race import BENCHMARKS
 
 LINES_MAX = 12
 AGENTS_MAX = LINES_MAX - 1
@@ -185,6 +183,9 @@ def _equity(accounts: list[int], since: datetime, until: datetime, grid: _Grid) 
 
 def _hold_bitcoin(season: Season, since: datetime, until: datetime, grid: _Grid, capital: float) -> Line | None:
     """Return what the start capital would be worth in Bitcoin, by its marks; None where it has none."""
+    # The compiler comes with it: whoever serves no race does without.
+    from bitnerve.domain.market.instrument import is_bitcoin
+
     symbols = Instrument.objects.filter(market=season.market_id).values_list("pk", "symbol")
     instrument = next((pk for pk, symbol in symbols if is_bitcoin(symbol)), None)
     if instrument is None:
@@ -208,6 +209,8 @@ def _hold_bitcoin(season: Season, since: datetime, until: datetime, grid: _Grid,
 
 def _dress(entries: Sequence[Entry], values: Mapping[str, list[float | None]]) -> list[Line]:
     """Return the lines by name, so that a look does not change with the winner."""
+    from bitnerve.engine.race import BENCHMARKS
+
     lines, orders = [], {False: 0, True: 1}
     for entry in sorted(entries, key=lambda entry: entry.name):
         benchmark = entry.version.brain == "STRATEGY" and entry.version.strategy in BENCHMARKS

@@ -1,5 +1,6 @@
-"""What does a row of the board look like? Written here and not in a template, for two hundred of them must be ready
-in a few milliseconds: a template takes ten times as long over the same words.
+"""What does a row of the board look like?
+
+Written here and not in a template, which would take longer over two hundred rows than the whole page does now.
 
 The cells carry `data-field` under the names of the feed, so that the page's script can keep them up to date.
 """

@@ -230,6 +230,12 @@ def humanized(name: str) -> str:
 
 
 @register.filter
+def parsed(text: str) -> Decimal:
+    """Return the number that a season's document spells as text."""
+    return Decimal(text)
+
+
+@register.filter
 def rule(value: Any) -> str:
     """Return the value of a rule as a season's document spells it."""
     if isinstance(value, (dict, list)):

@@ -163,8 +163,16 @@ def test_an_empty_house_says_what_will_be_there(client, db):
 
 @pytest.mark.parametrize(
     "page",
-    ["/arenas/none/", "/arenas/open/none/", "/arenas/open/?season=9", "/agents/none/", "/agents/random/none/"]
-    + ["/agents/random/decisions/999999/", "/arenas/none/race.json", "/agents/none/points.json"],
+    [
+        "/arenas/none/",
+        "/arenas/open/none/",
+        "/arenas/open/?season=9",
+        "/agents/none/",
+        "/agents/random/none/",
+        "/agents/random/decisions/999999/",
+        "/arenas/none/race.json",
+        "/agents/none/points.json",
+    ],
 )
 def test_what_is_not_there_is_said_to_be_not_there(client, made, page):
     answer = client.get(page)
@@ -212,7 +220,7 @@ def test_points_that_have_not_changed_are_not_sent_again(client, made):
 
 
 def test_a_decision_opens_to_snapshot_verdict_orders_and_postings(client, db):
-    season_with(agents=14, ticks=288)
+    season_with(agents=60, ticks=60)
     trimmed = Decision.objects.filter(verdict__contains="TRIMMED", placed__isnull=False).first()
     agent = trimmed.entry.version.agent.slug
     text = text_of(client.get(f"/agents/{agent}/decisions/{trimmed.pk}/"))
