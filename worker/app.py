@@ -41,24 +41,27 @@ class HouseTask(Task):  # type: ignore[misc]
 
 def make_app(broker_url: str) -> Celery:
     """Return the app on a broker; `memory://` works within one process."""
+    # Within one process nothing outlives the worker, so late acknowledgements would protect nothing, and its threads
+    # would wait for them: the loop that makes them sleeps while there is nothing to fetch.
+    alone = broker_url.startswith("memory")
     celery = Celery("bitnerve", task_cls=HouseTask, include=["worker.tasks.arena"])
     celery.conf.update(
         broker_url=broker_url,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"polling_interval": 0.05} if broker_url.startswith("memory") else {},
+        broker_transport_options={"polling_interval": 0.05} if alone else {},
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
+        task_acks_late=not alone,
+        task_reject_on_worker_lost=not alone,
         task_soft_time_limit=SECONDS_SOFT,
         task_time_limit=SECONDS_HARD,
         task_default_queue=CONTROL,
         task_queues=[Queue(name) for name in QUEUES],
         task_routes=ROUTES,
         task_create_missing_queues=False,
-        worker_prefetch_multiplier=1,
+        worker_prefetch_multiplier=0 if alone else 1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
