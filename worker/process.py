@@ -11,6 +11,7 @@ from worker.schedule import Dispatcher
 from worker.stream import Streamer
 
 WORKERS = 2
+READY_SECONDS = 10.0
 JOIN_SECONDS = 3.0
 
 
@@ -20,6 +21,7 @@ class Arena:
     def __init__(self) -> None:
         self._dispatcher = Dispatcher()
         self._streamer = Streamer(self._dispatcher)
+        self._ready = threading.Event()
         self._worker = WorkController(
             app=app,
             pool_cls="threads",
@@ -28,13 +30,17 @@ class Arena:
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
+            ready_callback=lambda consumer: self._ready.set(),
         )
         runs = {"worker": self._worker.start, "dispatcher": self._dispatcher.run, "stream": self._streamer.run}
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
 
     def start(self) -> None:
-        """Start the threads."""
-        for thread in self._threads:
+        """Start the threads; the clock does not run before somebody can work."""
+        worker, *others = self._threads
+        worker.start()
+        self._ready.wait(READY_SECONDS)
+        for thread in others:
             thread.start()
 
     def stop(self) -> None:
