@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.chromium
 
@@ -72,9 +73,7 @@ def test_rows_change_places_but_never_the_one_in_hand(site, open_page):
     turned = {name: {"rank": len(names) - place} for place, name in enumerate(names)}
     tell(page, rows)
     tell(page, turned)
-    page.wait_for_function(
-        "name => document.querySelector('[data-board] tbody tr').dataset.entry === name", arg=names[-1]
-    )
+    expect(page.locator("[data-board] tbody tr").first).to_have_attribute("data-entry", names[-1])
     order = page.eval_on_selector_all("[data-board] tbody tr", "rows => rows.map(row => row.dataset.entry)")
     assert order[3] == held
     assert [name for name in order if name != held] == [name for name in reversed(names) if name != held]
@@ -148,4 +147,4 @@ def test_a_new_point_lengthens_the_race(site, open_page):
     page.wait_for_selector(".plot.drawn canvas")
     tell(page, points={"at": "2026-01-01T16:45:00Z", "random": "11111.11", "cash": "10000"})
     legend = page.locator('[data-legend] [data-line="random"] b')
-    page.wait_for_function("e => e.textContent.includes('111.11')", arg=legend.element_handle())
+    expect(legend).to_contain_text("111.11")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from playwright.sync_api import expect
 
 from apps.leaderboard.templatetags import figures
 
@@ -63,10 +64,10 @@ def test_a_header_sorts_and_the_address_says_so(site, open_page):
     assert page.evaluate("document.activeElement.id") == "by-trades"
     page.get_by_label("Brain").select_option("EXTERNAL")
     page.wait_for_url("**brain=EXTERNAL**")
-    page.wait_for_function("() => document.querySelectorAll('[data-board] tbody tr').length === 1")
+    expect(page.locator("[data-board] tbody tr")).to_have_count(1)
     assert "sort=-trades" in page.url
     page.go_back()
-    page.wait_for_function("() => document.querySelectorAll('[data-board] tbody tr').length > 1")
+    expect(page.locator("[data-board] tbody tr").nth(1)).to_be_attached()
 
 
 @SITE
