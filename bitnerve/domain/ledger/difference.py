@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bitnerve.domain.errors import BitNerveError
 from bitnerve.domain.ledger.canonical import cell_text
-from bitnerve.domain.ledger.tables import DECIMAL, TIME, Column, Table
+from bitnerve.domain.ledger.tables import DECIMAL, ROW_KEYS, SEASON_TABLES, TIME, Column, Table
 from bitnerve.domain.timeframe import instant_text
 from bitnerve.domain.units import decimal_text
 
@@ -29,13 +29,14 @@ class BrokenBooks(BitNerveError):
 
 
 _KEYS = ("agent", "sequence", "at", "tick_at", "symbol", "order_id", "fill_id", "account")
+_MORE = {name: keys for name, keys in ROW_KEYS.items() if name in SEASON_TABLES}
 
 
 def differ(tables: Mapping[str, Table], name: str, row: int, field: str, recomputed: str) -> BrokenBooks:
     """Return the difference at one cell of a table; what names its row comes from the row itself."""
     table = tables[name]
     inside = 0 <= row < len(next(iter(table.values())))
-    keys = [key for key in _KEYS if key in table and key != field] if inside else []
+    keys = [key for key in _MORE.get(name, _KEYS) if key in table and key != field] if inside else []
     return BrokenBooks(
         file=f"{name}.parquet",
         where={key: _bare(cell_text(table[key], row)) for key in keys},
