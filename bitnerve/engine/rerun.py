@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bitnerve.domain.decisions.decision import Decision
+from bitnerve.domain.market.instrument import instrument_arrays
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.trading import account, events, marking, orders, positions
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.engine import carry
-from bitnerve.engine.carry import Carried, Changes
+from bitnerve.engine.carry import Carried
 from bitnerve.engine.desk import Desk, TapeOf
 from bitnerve.engine.tables import MarketTables
 
@@ -51,17 +52,22 @@ class Rerun:
     played_until: Sequence[int]
 
 
+def _no_rows(columns: int) -> Integers:
+    return np.zeros((0, columns), dtype=np.int64)
+
+
 @dataclass(slots=True)
 class _Kept:
     """What was taken down of accounts, one after the other."""
 
-    orders: list[Integers] = field(default_factory=list)
+    orders: list[Integers] = field(default_factory=lambda: [_no_rows(1 + orders.COLUMNS)])
     """Rows of the log, the log's own row number put before each."""
-    events: list[Integers] = field(default_factory=list)
+    events: list[Integers] = field(default_factory=lambda: [_no_rows(1 + account.EVENT_COLUMNS)])
     equity: list[Integers] = field(default_factory=list)
-    held: list[Integers] = field(default_factory=list)
-    positions: list[Integers] = field(default_factory=list)
+    held: list[Integers] = field(default_factory=lambda: [_no_rows(marking.ROW_COLUMNS)])
+    positions: list[Integers] = field(default_factory=lambda: [_no_rows(carry.POSITION_COLUMNS)])
     figures: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    played_until: dict[int, int] = field(default_factory=dict)
 
 
 def rerun(
@@ -85,6 +91,21 @@ def rerun(
     """
     candles = market.recording.candles
     first = (start_at - candles.start_at) // candles.interval_ms
+    kept = _Kept()
+    kept.equity.append(_first_points(len(agents), capital, first))
+    if first > market.recording.bar_count:
+        # The market has not got as far as the season's start, so nothing can have happened.
+        for a in range(len(agents)):
+            kept.figures[a] = (capital, 1, first, 0, capital, capital, capital)
+            kept.played_until[a] = start_at - 1
+        exchange = account.open_exchange(
+            instruments=instrument_arrays(market.recording.instruments),
+            rules=rules,
+            account_count=len(agents),
+            capital=capital,
+            has_mark=False,
+        )
+        return _assemble(kept, exchange, ["the market has not begun"] * len(asked), market)
     desk = Desk(
         market=market,
         agents=agents,
@@ -97,8 +118,6 @@ def rerun(
         played_until=[start_at - 1] * len(agents),
         tape_of=tape_of,
     )
-    kept = _Kept()
-    kept.equity.append(_first_points(len(agents), capital, first))
     verdicts = [""] * len(asked)
     # Without quotes an account that stands before a bar's first millisecond has crossed into that bar.
     ahead = 0 if tape_of else 1
@@ -113,10 +132,10 @@ def rerun(
             continue
         _play(desk, at, report)
         if kind:
-            _take_down(kept, desk.changes(), leaving.pop(at))
+            _take_down(kept, desk, leaving.pop(at))
         else:
             verdicts[number] = desk.submit(asked[number].account, asked[number].decision).verdict
-    return _assemble(kept, desk.exchange, verdicts, market, played_until)
+    return _assemble(kept, desk.exchange, verdicts, market)
 
 
 def _play(desk: Desk, at: int, report: Callable[[int], None]) -> None:
@@ -149,8 +168,9 @@ def _first_points(count: int, capital: int, bar: int) -> Integers:
     return rows
 
 
-def _take_down(kept: _Kept, changes: Changes, accounts: Sequence[int]) -> None:
+def _take_down(kept: _Kept, desk: Desk, accounts: Sequence[int]) -> None:
     """Take down everything about some accounts."""
+    changes, until = desk.changes(), desk.played_until
     numbered = np.column_stack([changes.order_rows, changes.orders]).astype(np.int64)
     kept.orders.append(numbered[np.isin(changes.orders[:, orders.ACCOUNT], accounts)])
     numbered = np.column_stack([np.arange(len(changes.events)), changes.events]).astype(np.int64)
@@ -162,12 +182,11 @@ def _take_down(kept: _Kept, changes: Changes, accounts: Sequence[int]) -> None:
     columns = (now.cash, now.sequence, now.tick, now.ordinal, now.equity, now.equity_peak, now.equity_at_midnight)
     for a in accounts:
         kept.figures[a] = tuple(int(column[a]) for column in columns)
+        kept.played_until[a] = until[a]
 
 
-def _assemble(
-    kept: _Kept, exchange: Exchange, verdicts: list[str], market: MarketTables, played_until: Sequence[int]
-) -> Rerun:
-    at = np.asarray(market.at, dtype=np.int64)
+def _assemble(kept: _Kept, exchange: Exchange, verdicts: list[str], market: MarketTables) -> Rerun:
+    candles = market.recording.candles
     log, place = _by_sequence(np.concatenate(kept.orders), orders.ACCOUNT, orders.SEQUENCE)
     log[:, orders.PARENT] = [place[row] if row >= 0 else -1 for row in log[:, orders.PARENT].tolist()]
     happened, own = _by_sequence(np.concatenate(kept.events), events.ACCOUNT, events.SEQUENCE)
@@ -179,10 +198,10 @@ def _assemble(
     cursors = exchange.cursors.copy()
     cursors[account.ORDER_COUNT], cursors[account.EVENT_COUNT] = len(log), len(happened)
     equity, held = np.concatenate(kept.equity), np.concatenate(kept.held)
-    equity[:, 1] = at[equity[:, 1]]
-    held[:, marking.ROW_TICK] = at[held[:, marking.ROW_TICK]]
+    equity[:, 1] = candles.start_at + equity[:, 1] * candles.interval_ms
+    held[:, marking.ROW_TICK] = candles.start_at + held[:, marking.ROW_TICK] * candles.interval_ms
     cash, sequence, tick, ordinal, worth, peak, midnight = (
-        list(column) for column in zip(*(kept.figures[a] for a in range(len(played_until))), strict=True)
+        list(column) for column in zip(*(kept.figures[a] for a in range(len(kept.figures))), strict=True)
     )
     rows = np.concatenate(kept.positions)
     keys = (held[:, marking.ROW_SYMBOL], held[:, marking.ROW_TICK], held[:, marking.ROW_ACCOUNT])
@@ -202,7 +221,7 @@ def _assemble(
             positions=rows[np.lexsort((rows[:, carry.SYMBOL], rows[:, carry.OWNER]))],
             orders=log[:0],
         ),
-        played_until=tuple(played_until),
+        played_until=[kept.played_until[a] for a in range(len(kept.figures))],
     )
 
 

@@ -300,7 +300,7 @@ def _check_everybody(case: _Case) -> None:
         )
     played = accounts["played_until"].values
     last = case.market_at + (case.bars + 1) * case.season.bar_ms
-    fits = (played >= case.starts_at - 1) & (played < last)
+    fits = (played >= case.starts_at - 1) & (played < max(last, case.starts_at))
     demand(tables, "accounts", "played_until", fits, "within the season and what is known of its market")
 
 
@@ -442,6 +442,8 @@ def _benchmark(recording: Recording, starts_at: int, until: int) -> Benchmark | 
     first_bar, last_bar = (
         (at - recording.candles.start_at) // recording.candles.interval_ms for at in (starts_at, until)
     )
+    if last_bar > recording.bar_count:
+        return None
     return Benchmark(
         symbol=recording.symbols[column],
         first_price=int(recording.mark[first_bar, column]),

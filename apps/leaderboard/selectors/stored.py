@@ -9,7 +9,6 @@ import numpy as np
 from django.db import connection, transaction
 
 from apps.arenas.models import Entry, Season
-from apps.arenas.selectors import agent_of
 from apps.common import exact
 from apps.market.selectors import MarketIncomplete, Window
 from apps.market.services import at_ms, bars_until
@@ -83,17 +82,12 @@ def _document(season: Season, entries: Sequence[Entry], recording: Recording) ->
 
 
 def _agent_document(entry: Entry) -> dict[str, Any]:
-    version, strategy = entry.version, agent_of(entry).strategy
+    version = entry.version
     return {
         "name": entry.name,
         "strategy": version.strategy,
-        "parameters": dict(sorted(strategy.parameters.items())),
-        "version": {
-            "number": version.number,
-            "brain": version.brain,
-            "parameters": dict(sorted(version.parameters.items())),
-            "sha256": version.sha256,
-        },
+        "parameters": dict(sorted(version.parameters.items())),
+        "version": {"number": version.number, "brain": version.brain, "sha256": version.sha256},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,9 +40,9 @@ def differ(tables: Mapping[str, Table], name: str, row: int, field: str, recompu
     keys = [key for key in _MORE.get(name, _KEYS) if key in table and key != field] if inside else []
     return BrokenBooks(
         file=f"{name}.parquet",
-        where={key: _bare(cell_text(table[key], row)) for key in keys},
+        where={key: bare(cell_text(table[key], row)) for key in keys},
         field=field,
-        stored=_bare(cell_text(table[field], row)) if inside and field in table else "missing",
+        stored=bare(cell_text(table[field], row)) if inside and field in table else "missing",
         recomputed=recomputed,
     )
 
@@ -85,5 +86,6 @@ def value_text(column: Column, value: int) -> str:
     return instant_text(value) if column.kind == TIME else str(value)
 
 
-def _bare(text: str) -> str:
-    return text[1:-1] if text.startswith('"') else text
+def bare(text: str) -> str:
+    """Return a cell's text as a person reads it, without the quotes of JSON."""
+    return str(json.loads(text)) if text.startswith('"') else text

@@ -49,7 +49,7 @@ def check_version(agent: Mapping[str, Any]) -> str:
     if not isinstance(version, Mapping):
         raise ForeignSeason("season.json: an agent has no version", field="version")
     made = chain.version_sha256(
-        brain=version.get("brain", ""), strategy=agent.get("strategy", ""), parameters=version.get("parameters", {})
+        brain=version.get("brain", ""), strategy=agent.get("strategy", ""), parameters=agent.get("parameters", {})
     )
     if version.get("sha256") != made:
         raise BrokenBooks(

@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from apps.accounts.services import checking as accounts
 from apps.common.command import HouseCommand, open_console
 from apps.common.database import running_database
-from apps.leaderboard.proof import BROKEN, CLEAN, REFUSED, broken_answer, refused_answer, verified_answer
 from apps.leaderboard.services import proving
+from apps.leaderboard.services.answers import BROKEN, CLEAN, REFUSED, broken_answer, refused_answer, verified_answer
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.difference import BrokenBooks
 

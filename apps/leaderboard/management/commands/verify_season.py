@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apps.common.command import HouseCommand, open_console
-from apps.leaderboard.proof import BROKEN, CLEAN, REFUSED, broken_answer, refused_answer, verified_answer
 from apps.leaderboard.services import proving
+from apps.leaderboard.services.answers import BROKEN, CLEAN, REFUSED, broken_answer, refused_answer, verified_answer
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.ledger.difference import BrokenBooks
 
