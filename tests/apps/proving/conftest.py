@@ -1,4 +1,4 @@
-"""Seasons that are played once for all tests of this folder, in a database of their own, and a hand that alters them."""
+"""Seasons that are played once for all tests here, in a database of their own, and a hand that alters them."""
 
 from __future__ import annotations
 
