@@ -106,8 +106,13 @@ def found(*command: str) -> tuple[int, dict]:
     return 0, json.loads(out.getvalue())
 
 
-@pytest.mark.parametrize("name", ALTERED)
-@pytest.mark.parametrize("slug", ["short", "bars"])
+ON_BARS = ("a fill's price", "a fill's time", "a verdict", "an order's quantity", "an order's own state", "a candle")
+"""What follows from another way of filling orders in a season without quotes."""
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"), [*(("short", name) for name in ALTERED), *(("bars", name) for name in ON_BARS)]
+)
 def test_a_changed_cell_is_found(played, tmp_path, slug, name):
     season = played(slug)
     table, column, value, where, file, field = ALTERED[name]
