@@ -243,11 +243,7 @@ def write_time(out: Any, at: int, milliseconds: int) -> int:
 
 
 def cell_text(column: Column, row: int) -> str:
-    """Return one cell as the books spell it, for messages; a time inside a second with its milliseconds."""
-    inside = int(column.values[row]) % SECOND_MS if column.kind == TIME else 0
-    if inside and (column.present is None or column.present[row]):
-        whole = cell_text(Column(TIME, column.values[row : row + 1] - inside), 0)
-        return f'{whole[:-2]}.{inside:03d}Z"'
+    """Return one cell as the books spell it, for messages."""
     single = Column(
         column.kind,
         column.values[row : row + 1],

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bitnerve.domain.ledger.canonical import cell_text
-from bitnerve.domain.ledger.difference import BrokenBooks, bare, differ, first
+from bitnerve.domain.ledger.difference import BrokenBooks, differ, first, told
 from bitnerve.domain.ledger.tables import ROW_KEYS, TEXT, Column, Table, row_count
 
 Flags = npt.NDArray[np.bool_]
@@ -34,14 +33,14 @@ def compare_tables(tables: Mapping[str, Table], name: str, made: Table) -> None:
     keys = [key for key in ROW_KEYS[name] if key in made]
     if row < count and all(same[key][row] for key in keys):
         field = next(field for field in made if not same[field][row])
-        raise differ(tables, name, row, field, bare(cell_text(made[field], row)))
+        raise differ(tables, name, row, field, told(made[field], row))
     here = _keys_of(stored, keys, row) if row < row_count(stored) else None
     there = _keys_of(made, keys, row) if row < row_count(made) else None
     is_missing = here is None or (there is not None and there < here)
     table = made if is_missing else stored
     raise BrokenBooks(
         file=f"{name}.parquet",
-        where={key: bare(cell_text(table[key], row)) for key in keys},
+        where={key: told(table[key], row) for key in keys},
         field="row",
         stored="missing" if is_missing else "there",
         recomputed="there" if is_missing else "none",

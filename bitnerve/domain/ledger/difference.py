@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bitnerve.domain.errors import BitNerveError
 from bitnerve.domain.ledger.canonical import cell_text
 from bitnerve.domain.ledger.tables import DECIMAL, ROW_KEYS, SEASON_TABLES, TIME, Column, Table
-from bitnerve.domain.timeframe import instant_text
+from bitnerve.domain.timeframe import SECOND_MS, instant_text
 from bitnerve.domain.units import decimal_text
 
 
@@ -40,9 +40,9 @@ def differ(tables: Mapping[str, Table], name: str, row: int, field: str, recompu
     keys = [key for key in _MORE.get(name, _KEYS) if key in table and key != field] if inside else []
     return BrokenBooks(
         file=f"{name}.parquet",
-        where={key: bare(cell_text(table[key], row)) for key in keys},
+        where={key: told(table[key], row) for key in keys},
         field=field,
-        stored=bare(cell_text(table[field], row)) if inside and field in table else "missing",
+        stored=told(table[field], row) if inside and field in table else "missing",
         recomputed=recomputed,
     )
 
@@ -86,6 +86,9 @@ def value_text(column: Column, value: int) -> str:
     return instant_text(value) if column.kind == TIME else str(value)
 
 
-def bare(text: str) -> str:
-    """Return a cell's text as a person reads it, without the quotes of JSON."""
-    return str(json.loads(text)) if text.startswith('"') else text
+def told(column: Column, row: int) -> str:
+    """Return a cell as a person reads it: without the quotes of JSON, a time inside a second with its milliseconds."""
+    text = cell_text(column, row)
+    text = str(json.loads(text)) if text.startswith('"') else text
+    inside = int(column.values[row]) % SECOND_MS if column.kind == TIME else 0
+    return f"{text[:-1]}.{inside:03d}Z" if inside and text.endswith("Z") else text
