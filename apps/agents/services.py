@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 from django.db import transaction
@@ -11,6 +9,7 @@ from django.utils.text import slugify
 
 from apps.agents.models import Agent, AgentVersion
 from apps.users.models import Team
+from bitnerve.domain.ledger import chain
 
 
 @transaction.atomic
@@ -18,7 +17,7 @@ def register_agent(*, team: Team, name: str, strategy: str, parameters: Mapping[
     """Return the agent's version that decides by a strategy with these parameters: the newest one, or a new one."""
     agent, _ = Agent.objects.get_or_create(name=name, defaults={"team": team, "slug": slugify(name)})
     content = {"brain": AgentVersion.Brain.STRATEGY.value, "strategy": strategy, "parameters": dict(parameters)}
-    sha256 = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    sha256 = chain.version_sha256(**content)
     newest = agent.versions.order_by("-number").first()
     if newest is not None and newest.sha256 == sha256:
         return newest

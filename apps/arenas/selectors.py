@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
@@ -12,11 +10,7 @@ from apps.arenas.models import Entry, Season, Tick
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent, list_strategies
 from bitnerve.domain.trading.account import Rules
-from bitnerve.domain.units import money_units, rate_units
-
-_RATES = ("half_spread_rate", "impact_rate", "volume_cap_rate", "liquidation_fee_rate")
-_LIMIT_RATES = ("symbol_share_max", "price_band", "jump_max", "daily_loss_max", "drawdown_max")
-_LIMIT_COUNTS = ("leverage_max", "stale_bars_max", "orders_max")
+from bitnerve.engine import season_rules
 
 NOW = """CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
     ELSE clock_at + greatest(least(clock_timestamp(), lease_until) - anchored_at, interval '0') * speed END"""
@@ -32,24 +26,17 @@ def market_now(season: Season) -> datetime:
 
 def rules_of(season: Season) -> Rules:
     """Return a season's rates as the engine reads them."""
-    rates = {name: rate_units(Decimal(season.rules[name]), field=name) for name in _RATES}
-    return Rules(**rates, market_order_max_bars=season.rules["market_order_max_bars"])
+    return season_rules.read_rates(season.rules)
 
 
 def capital_of(season: Season) -> int:
     """Return what every entry starts with, in money units."""
-    return money_units(Decimal(season.rules["capital"]), field="capital")
+    return season_rules.read_capital(season.rules)
 
 
 def limits_of(season: Season) -> Limits:
     """Return the limits that hold for every entry of a season."""
-    stated: dict[str, Any] = season.rules["limits"]
-    return Limits(
-        symbols=None if stated["symbols"] is None else frozenset(stated["symbols"]),
-        notional_max=money_units(Decimal(stated["notional_max"]), field="limits.notional_max"),
-        **{name: rate_units(Decimal(stated[name]), field=f"limits.{name}") for name in _LIMIT_RATES},
-        **{name: int(stated[name]) for name in _LIMIT_COUNTS},
-    )
+    return season_rules.read_limits(season.rules)
 
 
 def agent_of(entry: Entry) -> Agent:

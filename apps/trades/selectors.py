@@ -70,6 +70,7 @@ def load_run(season: Season) -> Run:
         marks=marking.Marks(equity=equity, positions=held, used=np.array([len(held)])),
         ticks=ticks,
         decisions=decisions,
+        season=season.slug,
     )
 
 

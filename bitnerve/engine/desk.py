@@ -16,7 +16,7 @@ from bitnerve.domain.kernel import zeros
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.domain.timeframe import DAY_MS
-from bitnerve.domain.trading import account, marking, offers, orders, session, tape
+from bitnerve.domain.trading import account, marking, offers, orders, path, session, tape
 from bitnerve.domain.trading.account import Integers, Rules
 from bitnerve.engine import carry
 from bitnerve.engine.carry import Carried, Changes
@@ -85,8 +85,6 @@ class Desk(World):
         self._met = 0
         self._place = zeros(len(self.agents))
         session.stand_at_tick(self.exchange, self.bars, self.mark, self.bar)
-        # What a symbol without a quote is worth.
-        self._touch[offers.MARK] = self.mark[self.bar]
         self._last = self.exchange.prices[account.LAST, : len(self.symbols)].copy()
         if tape_of:
             self._open_bar(seen=True)
@@ -189,7 +187,12 @@ class Desk(World):
         self._place[:] = (
             [int(np.searchsorted(times, until, side="right")) for until in self._played_until] if seen else 0
         )
-        if seen and self.bar > 0:
+        # A bar opens with the quotes of the one before and no older ones, whether the accounts were carried into it or
+        # stood here: what happens must not depend on when somebody put them down. Without a quote the mark counts.
+        self._touch[:] = 0
+        self._touch[offers.MARK] = self.mark[self.bar]
+        self._last[:] = self.bars[path.CLOSE, self.bar - 1] if self.bar > 0 else 0
+        if self.bar > 0:
             before = self._tape_of(self.bar - 1)
             tape.read_tape(self._touch, self._last, before, 0, len(before))
         if seen:
@@ -217,7 +220,7 @@ class Desk(World):
         log = np.asarray(exchange.orders[: int(exchange.cursors[account.ORDER_COUNT])], dtype=np.int64)
         order = np.lexsort((log[rows, orders.SEQUENCE], log[rows, orders.ACCOUNT]))
         accounts = exchange.accounts
-        held = np.asarray(self.marks.positions[: int(self.marks.used[0])], dtype=np.int64)
+        held = np.array(self.marks.positions[: int(self.marks.used[0])], dtype=np.int64)
         held[:, marking.ROW_TICK] = np.array(self._ticks, dtype=np.int64)[held[:, marking.ROW_TICK]] if len(held) else 0
         return Changes(
             carried=replace(

@@ -34,8 +34,6 @@ from bitnerve.domain.units import SCALE, decimal_text
 from bitnerve.engine.leaderboard import Benchmark, make_leaderboard
 from bitnerve.engine.run import UNSTATED, Run
 
-SEASON = "replay"
-"""The season's name in the names of its accounts."""
 QUOTE_ASSET = "USDT"
 
 SIDES = ("BUY", "SELL")
@@ -48,23 +46,26 @@ Integers = npt.NDArray[np.int64]
 
 def make_books(*, run: Run, asset: str = QUOTE_ASSET) -> Books:
     """Return the books of a finished run: seven tables, `season.json` and `leaderboard.json`."""
-    log = _EventLog(run)
-    order_ids = _order_ids(run, log)
-    fill_ids = _fill_ids(log, order_ids)
-    tables = {
-        "orders": _orders(run, log, order_ids),
-        "fills": _fills(run, log, order_ids, fill_ids),
-        "funding": _funding(run, log),
-        "positions": _positions(run),
-        "equity": _equity(run),
-        "postings": _postings(run, log, fill_ids, asset),
-        "decisions": _decisions(run),
-    }
+    tables = {**book_tables(run=run, asset=asset), "equity": _equity(run), "decisions": _decisions(run)}
     season = season_document(run=run, asset=asset, sha256=books_sha256(tables))
     leaderboard = make_leaderboard(
         tables=tables, agents=_agent_names(run), step_ms=run.tick_ms, benchmark=find_benchmark(run)
     )
     return Books(tables=tables, season=season, leaderboard=leaderboard)
+
+
+def book_tables(*, run: Run, asset: str) -> dict[str, Table]:
+    """Return the tables that follow from a run's logs and its position rows; its equity and decisions are missing."""
+    log = EventLog(run)
+    order_ids = _order_ids(run, log)
+    fill_ids = _fill_ids(log, order_ids)
+    return {
+        "orders": _orders(run, log, order_ids),
+        "fills": _fills(run, log, order_ids, fill_ids),
+        "funding": _funding(run, log),
+        "positions": _positions(run),
+        "postings": _postings(run, log, fill_ids, asset),
+    }
 
 
 def find_benchmark(run: Run) -> Benchmark | None:
@@ -86,6 +87,7 @@ def season_document(*, run: Run, asset: str, sha256: str) -> dict[str, Any]:
     """Return what `season.json` holds; decimals as text."""
     rates = ("half_spread_rate", "impact_rate", "volume_cap_rate", "liquidation_fee_rate")
     return {
+        "season": run.season,
         "rules": {
             "capital": decimal_text(run.capital),
             "asset": asset,
@@ -133,7 +135,7 @@ def lot_step(instrument: Instrument) -> int:
     return instrument.lot_numerator * (SCALE // instrument.lot_denominator)
 
 
-class _EventLog:
+class EventLog:
     """The two logs of a run as `int64`, in the order of the export: by agent, then sequence."""
 
     def __init__(self, run: Run) -> None:
@@ -180,7 +182,7 @@ def _tick_times(run: Run, bars: Integers) -> Integers:
     return run.recording.candles.start_at + bars * run.recording.candles.interval_ms
 
 
-def _order_ids(run: Run, log: _EventLog) -> list[str]:
+def _order_ids(run: Run, log: EventLog) -> list[str]:
     names = _agent_names(run)
     ticks = _tick_times(run, log.orders[:, orders.TICK])
     columns = zip(
@@ -189,7 +191,7 @@ def _order_ids(run: Run, log: _EventLog) -> list[str]:
     return ids.order_ids(seed=run.seed, keys=((names[agent], tick, ordinal) for agent, tick, ordinal in columns))
 
 
-def _orders(run: Run, log: _EventLog, order_ids: Sequence[str]) -> Table:
+def _orders(run: Run, log: EventLog, order_ids: Sequence[str]) -> Table:
     rows = log.orders
     symbol, limit, trigger = (rows[:, number] for number in (orders.SYMBOL, orders.LIMIT_PRICE, orders.TRIGGER_PRICE))
     working = rows[:, orders.STATUS] == orders.WORKING
@@ -238,14 +240,14 @@ def _leverages(rows: Integers) -> Integers:
     return np.where(asks, rows[:, orders.LEVERAGE], leverage)
 
 
-def _fill_ids(log: _EventLog, order_ids: Sequence[str]) -> list[str]:
+def _fill_ids(log: EventLog, order_ids: Sequence[str]) -> list[str]:
     numbers = log.fills[:, events.NUMBER].tolist()
     return [
         ids.fill_id(order_ids[order], number) for order, number in zip(log.fill_order.tolist(), numbers, strict=True)
     ]
 
 
-def _fills(run: Run, log: _EventLog, order_ids: Sequence[str], fill_ids: Sequence[str]) -> Table:
+def _fills(run: Run, log: EventLog, order_ids: Sequence[str], fill_ids: Sequence[str]) -> Table:
     rows = log.fills
     symbol = rows[:, events.SYMBOL]
     return {
@@ -267,7 +269,7 @@ def _fills(run: Run, log: _EventLog, order_ids: Sequence[str], fill_ids: Sequenc
     }
 
 
-def _funding(run: Run, log: _EventLog) -> Table:
+def _funding(run: Run, log: EventLog) -> Table:
     rows = log.funding
     known = rows[:, events.KNOWN] == 1
     symbol = rows[:, events.SYMBOL]
@@ -309,22 +311,28 @@ def _positions(run: Run) -> Table:
 
 def _equity(run: Run) -> Table:
     ticks, agents = run.marks.equity.shape[:2]
+    return equity_table(
+        names=_agent_names(run),
+        agent=np.repeat(np.arange(agents), ticks),
+        at=np.tile(run.ticks, agents),
+        figures=run.marks.equity.transpose(1, 0, 2).reshape(-1, marking.EQUITY_COLUMNS),
+    )
 
-    def column(number: int) -> Column:
-        return decimals(run.marks.equity[:, :, number].T.reshape(-1))
 
+def equity_table(*, names: Sequence[str], agent: Integers, at: Integers, figures: Integers) -> Table:
+    """Return the table of equity rows; `figures` are [row, marking.EQUITY_COLUMNS] in money units."""
     return {
-        "agent": texts(np.repeat(np.arange(agents), ticks), _agent_names(run)),
-        "at": make_column(TIME, np.tile(run.ticks, agents)),
-        "cash": column(marking.CASH),
-        "unrealized_pnl": column(marking.UNREALIZED),
-        "equity": column(marking.EQUITY),
-        "margin_used": column(marking.MARGIN_USED),
-        "maintenance_margin": column(marking.MAINTENANCE),
+        "agent": texts(agent, names),
+        "at": make_column(TIME, at),
+        "cash": decimals(figures[:, marking.CASH]),
+        "unrealized_pnl": decimals(figures[:, marking.UNREALIZED]),
+        "equity": decimals(figures[:, marking.EQUITY]),
+        "margin_used": decimals(figures[:, marking.MARGIN_USED]),
+        "maintenance_margin": decimals(figures[:, marking.MAINTENANCE]),
     }
 
 
-def _postings(run: Run, log: _EventLog, fill_ids: Sequence[str], asset: str) -> Table:
+def _postings(run: Run, log: EventLog, fill_ids: Sequence[str], asset: str) -> Table:
     names = _agent_names(run)
     lines = postings.make_lines(
         capital=run.capital,
@@ -346,7 +354,7 @@ def _postings(run: Run, log: _EventLog, fill_ids: Sequence[str], asset: str) -> 
         "posted_at": make_column(TIME, lines.at),
         "kind": texts(lines.kind, postings.KINDS),
         "source_id": texts(posting, _source_ids(run, log, lines, first, fill_ids)),
-        "account": texts(postings.account_codes(lines), postings.account_names(entries=names, season=SEASON)),
+        "account": texts(postings.account_codes(lines), postings.account_names(entries=names, season=run.season)),
         "asset": texts(np.zeros(len(posting)), (asset,)),
         "amount": decimals(lines.amount),
     }
@@ -368,7 +376,7 @@ def _posting_of(lines: Lines) -> tuple[Integers, Integers]:
     return np.flatnonzero(begins), np.cumsum(begins) - 1
 
 
-def _source_ids(run: Run, log: _EventLog, lines: Lines, first: Integers, fill_ids: Sequence[str]) -> list[str]:
+def _source_ids(run: Run, log: EventLog, lines: Lines, first: Integers, fill_ids: Sequence[str]) -> list[str]:
     """Return what caused each posting: START the agent's beginning, FUNDING a settlement, all others a fill."""
     names, symbols = _agent_names(run), run.symbols
     settled = log.funding[:, [events.ACCOUNT, events.SYMBOL, events.AT]].tolist()

@@ -12,6 +12,8 @@ from bitnerve.domain.market.recording import Recording
 from bitnerve.domain.trading.account import Exchange, Rules
 from bitnerve.domain.trading.marking import Marks
 
+REPLAY = "replay"
+"""The name of a season that no arena has held."""
 UNSTATED = -1
 """The confidence of a decision that states none."""
 
@@ -55,6 +57,8 @@ class Run:
     ticks: npt.NDArray[np.int64]
     """The instants of the equity rows in milliseconds; the last one has no decisions."""
     decisions: DecisionLog
+    season: str = REPLAY
+    """The season's name in the names of its accounts."""
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -68,9 +68,12 @@ def _free_port() -> Iterator[socket.socket]:
         yield listening
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium; the tests that need it skip visibly where there is none."""
+    """Debian's Chromium; the tests that need it skip visibly where there is none.
+
+    Not for a whole session: while it is open a loop runs in the thread, and tests that bring their own cannot.
+    """
     from playwright.sync_api import sync_playwright
 
     program = shutil.which("chromium") or shutil.which("chromium-browser")

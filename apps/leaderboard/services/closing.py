@@ -12,7 +12,9 @@ def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
     tick = acting.close_tick(tick_id=tick_id, epoch=epoch)
     if tick is not None:
         season = Season.objects.select_related("market").get(pk=tick.season_id)
-        standings.update_standings(season, tick)
+        if tick.state != Tick.State.SKIPPED:
+            # A skipped one has marked nobody, and its market is not known.
+            standings.update_standings(season, tick)
         standings.keep_day_roots(season, tick.at)
         live.show_tick(season, tick)
     return tick

@@ -136,7 +136,8 @@ def _bitcoin_return(season: Season, prices: Mapping[str, int]) -> float | None:
 
 def _marks(season: Season, at: datetime) -> dict[str, int]:
     window = open_window(season.market)
-    bars = bars_until(season.market, at)
+    # At a skipped tick the market is known up to some earlier one.
+    bars = bars_until(season.market, min(at, season.market.collected_until))
     marks = window.tables(bars).recording.mark[bars].tolist()
     return {contract.symbol: mark for contract, mark in zip(window.contracts, marks, strict=True)}
 

@@ -214,6 +214,7 @@ def _read_last_actions(season: Season) -> dict[int, tuple[str, int]]:
 def keep_day_roots(season: Season, at: datetime) -> None:
     """Keep the root of every day that has ended by an instant at which everybody was marked."""
     last = DayRoot.objects.filter(season=season).order_by("-day").first()
+    entries = Entry.objects.filter(season=season).count()
     day = last.day + DAY if last else season.starts_at.date()
     while True:
         ends_at = min(datetime.combine(day + DAY, datetime.min.time(), tzinfo=at.tzinfo), season.ends_at)
@@ -223,6 +224,9 @@ def keep_day_roots(season: Season, at: datetime) -> None:
         previous = last.root_sha256 if last else ""
         points = EquityPoint.objects.filter(account__entry__season=season, at=ends_at)
         links = dict(points.values_list("account__name", "chain_sha256"))
+        if len(links) < entries:
+            # A tick that was skipped has marked nobody: the root waits until everybody has been marked at that instant.
+            return
         with transaction.atomic():
             last, _ = DayRoot.objects.get_or_create(
                 season=season,

@@ -170,7 +170,8 @@ def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dic
         return 0
     ruled = {}
     for number, entry in enumerate(taken.entries):
-        ruled[number] = _rule(desk, number, decided[entry.pk], arrived_at)
+        # When the venue takes the orders: a replay of the season must hand them in at the same instant.
+        ruled[number] = _rule(desk, number, decided[entry.pk], desk.now)
     return len(ruled) if store(sitting, tick, epoch, ruled) else 0
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from bitnerve.adapters.exports.tables import from_arrow
 from bitnerve.adapters.exports.write import LEADERBOARD_FILE, SEASON_FILE
 from bitnerve.domain.errors import Refusal
-from bitnerve.domain.ledger.tables import TABLES, TEXT, Books, Table
+from bitnerve.domain.ledger.tables import ALL_TABLES, TABLES, TEXT, Books, Table
 
 
 class UnreadableExport(Refusal):
@@ -30,18 +30,18 @@ def read_books(folder: Path, *, report: Callable[[str], None] = lambda _: None) 
     """
     if not folder.is_dir():
         raise UnreadableExport(f"{folder}: is not a folder", folder=str(folder))
-    season = _read_document(folder / SEASON_FILE)
+    season = read_document(folder / SEASON_FILE)
     report(SEASON_FILE)
-    leaderboard = _read_document(folder / LEADERBOARD_FILE)
+    leaderboard = read_document(folder / LEADERBOARD_FILE)
     report(LEADERBOARD_FILE)
     tables = {}
     for name in TABLES:
-        tables[name] = _read_table(folder / f"{name}.parquet", name)
+        tables[name] = read_table(folder / f"{name}.parquet", name)
         report(f"{name}.parquet")
     return Books(tables=tables, season=season, leaderboard=leaderboard)
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(
             path.read_text(encoding="utf-8"),
@@ -71,8 +71,8 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _read_table(path: Path, name: str) -> Table:
-    texts = [field.name for field in TABLES[name] if field.kind == TEXT]
+def read_table(path: Path, name: str) -> Table:
+    texts = [field.name for field in ALL_TABLES[name] if field.kind == TEXT]
     try:
         # Not as a data set: a folder of files is not a table, and a path may look like a partition.
         known = set(pq.read_schema(path).names)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from bitnerve.adapters.exports import decimal128
 from bitnerve.domain.errors import Refusal
-from bitnerve.domain.ledger.tables import BOOLEAN, DECIMAL, INTEGER, TABLES, TEXT, TIME, Column, Field, Table
+from bitnerve.domain.ledger.tables import ALL_TABLES, BOOLEAN, DECIMAL, INTEGER, TEXT, TIME, Column, Field, Table
 
 _FEW_WORDS = 1_000
 _FEW_BYTES = 100_000
@@ -31,15 +31,15 @@ class ForeignTable(Refusal):
 
 def schema_of(name: str) -> Any:
     """Return the Arrow schema of a table's file."""
-    return pa.schema([pa.field(field.name, _ARROW[field.kind], nullable=field.nullable) for field in TABLES[name]])
+    return pa.schema([pa.field(field.name, _ARROW[field.kind], nullable=field.nullable) for field in ALL_TABLES[name]])
 
 
 def to_arrow(name: str, table: Table) -> Any:
     """Return a table as Arrow; numbers and times share the memory of the columns where they can."""
-    arrays = [_array(table[field.name], name=f"{name}.{field.name}") for field in TABLES[name]]
+    arrays = [_array(table[field.name], name=f"{name}.{field.name}") for field in ALL_TABLES[name]]
     fields = [
         pa.field(field.name, array.type, nullable=field.nullable)
-        for field, array in zip(TABLES[name], arrays, strict=True)
+        for field, array in zip(ALL_TABLES[name], arrays, strict=True)
     ]
     # A dictionary is how Arrow holds texts in memory; the file says string, for so does the schema it stores.
     return pa.table(arrays, schema=pa.schema(fields))
@@ -65,10 +65,10 @@ def _array(column: Column, *, name: str) -> Any:
 
 def from_arrow(name: str, table: Any) -> Table:
     """Return an Arrow table as columns, or raise `ForeignTable` naming the column that is not as promised."""
-    promised = [field.name for field in TABLES[name]]
+    promised = [field.name for field in ALL_TABLES[name]]
     if table.column_names != promised:
         raise ForeignTable(f"{name}.parquet: the columns are {table.column_names}, not {promised}", table=name)
-    return {field.name: _column(name, field, table.column(field.name)) for field in TABLES[name]}
+    return {field.name: _column(name, field, table.column(field.name)) for field in ALL_TABLES[name]}
 
 
 def _column(name: str, field: Field, chunks: Any) -> Column:

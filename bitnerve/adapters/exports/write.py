@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from bitnerve.adapters.exports.tables import to_arrow
 from bitnerve.domain.errors import Refusal
-from bitnerve.domain.ledger.tables import TABLES, TEXT, Books, Table, row_count, rows_of
+from bitnerve.domain.ledger.tables import ALL_TABLES, TABLES, TEXT, Books, Table, row_count, rows_of
 
 SEASON_FILE = "season.json"
 LEADERBOARD_FILE = "leaderboard.json"
@@ -50,7 +50,7 @@ def check_target(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise _refusal(folder, error) from None
+        raise refusal(folder, error) from None
 
 
 def write_books(*, books: Books, folder: Path, report: Callable[[str], None] = lambda _: None) -> None:
@@ -69,10 +69,10 @@ def write_books(*, books: Books, folder: Path, report: Callable[[str], None] = l
         # Two at a time, the largest first: pyarrow works without the interpreter.
         with ThreadPoolExecutor(max_workers=2) as writing:
             largest_first = sorted(TABLES, key=lambda name: -row_count(books.tables[name]))
-            for name in writing.map(partial(_write_table, drafted, books), largest_first):
+            for name in writing.map(partial(write_table, drafted, books), largest_first):
                 report(f"{name}.parquet")
         for file_name, document in ((LEADERBOARD_FILE, books.leaderboard), (SEASON_FILE, books.season)):
-            _write_document(drafted / file_name, document)
+            write_document(drafted / file_name, document)
             report(file_name)
         _make_readable(drafted)
         # An empty folder gives way to the one that takes its name.
@@ -81,7 +81,7 @@ def write_books(*, books: Books, folder: Path, report: Callable[[str], None] = l
         drafted.replace(folder)
         made.clear()
     except OSError as error:
-        raise _refusal(folder, error) from None
+        raise refusal(folder, error) from None
     finally:
         for leftover in reversed(made):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -106,7 +106,7 @@ def _make_readable(drafted: Path) -> None:
     drafted.chmod(0o777 & ~mask)
 
 
-def _write_table(folder: Path, books: Books, name: str) -> str:
+def write_table(folder: Path, books: Books, name: str) -> str:
     """Write one table and return its name."""
     table = books.tables[name]
     with pq.ParquetWriter(
@@ -114,7 +114,7 @@ def _write_table(folder: Path, books: Books, name: str) -> str:
         to_arrow(name, rows_of(table, 0, 0)).schema,
         compression="zstd",
         compression_level=1,
-        use_dictionary=[field.name for field in TABLES[name] if field.kind == TEXT],
+        use_dictionary=[field.name for field in ALL_TABLES[name] if field.kind == TEXT],
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         store_schema=False,
     ) as writer:
@@ -129,12 +129,12 @@ def _parts(table: Table) -> Iterator[Table]:
         yield rows_of(table, start, start + _GROUP_ROWS)
 
 
-def _write_document(path: Path, document: Mapping[str, Any]) -> None:
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _refusal(folder: Path, error: OSError) -> NotWritable:
+def refusal(folder: Path, error: OSError) -> NotWritable:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotWritable(f"{folder}: the disk is full", folder=str(folder))
     return NotWritable(f"{folder}: cannot be written: {error.strerror or error}", folder=str(folder))

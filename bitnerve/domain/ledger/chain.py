@@ -15,6 +15,12 @@ from typing import Any
 from bitnerve.domain.units import decimal_text
 
 
+def version_sha256(*, brain: str, strategy: str, parameters: Mapping[str, str]) -> str:
+    """Return the hash of what decides for an agent."""
+    content = {"brain": brain, "strategy": strategy, "parameters": dict(parameters)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def begin_chain(*, season: str, entry: str, version_sha256: str, capital: int) -> str:
     """Return an entry's first link: who it is, and what it starts with (money units)."""
     return _link("", ["ENTRY", season, entry, version_sha256, decimal_text(capital)])

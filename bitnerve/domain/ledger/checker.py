@@ -31,8 +31,6 @@ from bitnerve.domain.ledger.tables import Books, row_count
 from bitnerve.domain.timeframe import instant_text
 from bitnerve.domain.units import SCALE, decimal_text
 
-SEASON_NAME = "replay"
-
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -152,18 +150,41 @@ def check_ticks(ledger: Ledger) -> None:
         raise BrokenBooks(file="equity.parquet", where={}, field="rows", stored="none", recomputed="one per tick")
     wanted = ticks[0] + np.arange(len(ticks)) * season.tick_ms
     agents = len(season.agents)
-    _check_grid(tables, "equity", "at", equity.agent, equity.at, np.arange(agents), wanted)
-    _check_grid(tables, "decisions", "tick_at", decisions.agent, decisions.at, np.arange(agents), wanted[:-1])
+    if ledger.is_arena:
+        _check_ragged_ticks(ledger, int(ticks[0]))
+    else:
+        _check_grid(tables, "equity", "at", equity.agent, equity.at, np.arange(agents), wanted)
+        _check_grid(tables, "decisions", "tick_at", decisions.agent, decisions.at, np.arange(agents), wanted[:-1])
     snapshots = tables["decisions"]["snapshot_sha256"]
     words = np.array([len(word) == 64 and set(word) <= set("0123456789abcdef") for word in snapshots.words] or [True])
     demand(tables, "decisions", "snapshot_sha256", words[snapshots.values], "64 hexadecimal digits")
-    shared = np.tile(snapshots.values[: len(wanted) - 1], agents)
-    demand(tables, "decisions", "snapshot_sha256", snapshots.values == shared, "the one of all agents at this tick")
+    shared = _first_not_shared(np.zeros_like(decisions.at), decisions.at, snapshots.values)
+    if shared is not None:
+        raise differ(tables, "decisions", shared[0], "snapshot_sha256", snapshots.words[shared[1]])
     confidence = tables["decisions"]["confidence"]
     stated = (confidence.values >= 0) & (confidence.values <= SCALE)
     if confidence.present is not None:
         stated |= ~confidence.present
     demand(tables, "decisions", "confidence", stated, "within 0 and 1")
+
+
+def _check_ragged_ticks(ledger: Ledger, start: int) -> None:
+    """In an arena every account has been marked at each tick up to its own last one, and decided at some of them."""
+    season, tables, equity, decisions = ledger.season, ledger.tables, ledger["equity"], ledger["decisions"]
+    begins = np.ones(len(equity.agent), dtype=np.bool_)
+    begins[1:] = np.diff(equity.agent) != 0
+    places = np.arange(len(equity.agent))
+    number = places - np.maximum.accumulate(np.where(begins, places, 0))
+    expect(tables, "equity", "at", start + number * season.tick_ms)
+    last = np.full(len(season.agents), -1, dtype=np.int64)
+    last[equity.agent] = equity.at
+    if (last < 0).any():
+        agent = season.agents[int(np.argmax(last < 0))]
+        raise BrokenBooks(
+            file="equity.parquet", where={"agent": agent}, field="rows", stored="none", recomputed="one per tick"
+        )
+    fits = ((decisions.at - start) % season.tick_ms == 0) & (decisions.at >= start)
+    demand(tables, "decisions", "tick_at", fits & (decisions.at <= last[decisions.agent]), "a tick with an equity row")
 
 
 def _check_grid(
@@ -192,6 +213,8 @@ def check_orders(ledger: Ledger) -> None:
     own_fill = np.full(len(orders.agent), -1, dtype=np.int64)
     own_fill[fills.order[::-1]] = fills.at[::-1]
     placed = (orders.at == orders.tick_at) | (orders.at == last_fill) | (liquidates & (orders.at == own_fill))
+    if season.with_quotes:
+        placed |= orders.at == ledger.arrivals(orders.agent, orders.tick_at)
     demand(tables, "orders", "accepted_at", placed, "its tick, or the time of the fill it was born with")
 
     filled = np.zeros(len(orders.agent), dtype=np.int64)
@@ -215,8 +238,9 @@ def check_orders(ledger: Ledger) -> None:
     ended_at = orders.ended_at
     late = ended & (ended_at < np.maximum(orders.at, latest))
     demand(tables, "orders", "ended_at", ~late, "not before its acceptance and its fills")
-    on_bar = (ended_at - start) % season.bar_ms == 0
-    demand(tables, "orders", "ended_at", ~ended | on_bar, "the open of a bar")
+    if not season.with_quotes:
+        on_bar = (ended_at - start) % season.bar_ms == 0
+        demand(tables, "orders", "ended_at", ~ended | on_bar, "the open of a bar")
     expect(tables, "orders", "ended_at", latest, where=done)
     refused = ended & (status == "REJECTED")
     expect(tables, "orders", "ended_at", orders.at, where=refused & (code != REFUSED_AFTER_ACCEPTANCE))
@@ -325,11 +349,18 @@ def check_fills(ledger: Ledger) -> None:
     names = ledger.words("orders", "order_id")
     pairs = zip(of_order.tolist(), number.tolist(), strict=True)
     _expect_words(ledger, "fills", "fill_id", [ids.fill_id(names[order], n) for order, n in pairs])
-    start, end = int(ledger["equity"].at[0]), int(ledger["equity"].at[-1])
-    inside = (fills.at >= np.maximum(start, orders.at[of_order])) & (fills.at < end)
+    start = int(ledger["equity"].at[0])
+    inside = (fills.at >= np.maximum(start, orders.at[of_order])) & (fills.at < ledger.ends()[fills.agent])
     demand(tables, "fills", "filled_at", inside, "between its order's acceptance and the end of the season")
-    on_bar = (fills.at - start) % season.bar_ms == 0
-    demand(tables, "fills", "filled_at", on_bar, "the open of a bar")
+    if season.with_quotes:
+        # An order meets what comes after it was accepted, never a quote of that instant or before.
+        later = (fills.at > orders.at[of_order]) | (
+            orders.at[of_order] != ledger.arrivals(fills.agent, orders.tick_at[of_order])
+        )
+        demand(tables, "fills", "filled_at", later, "after its order's acceptance")
+    else:
+        on_bar = (fills.at - start) % season.bar_ms == 0
+        demand(tables, "fills", "filled_at", on_bar, "the open of a bar")
     demand(tables, "fills", "quantity", fills.lots > 0, "above zero")
     _check_prices(ledger)
 
@@ -353,6 +384,8 @@ def _check_prices(ledger: Ledger) -> None:
     if row is not None:
         raise differ(tables, "fills", row, "price", f"no worse than the limit {decimal_text(int(limit[row]))}")
     rows = np.flatnonzero(~maker)
+    # A quote has its spread in it.
+    spread = 0 if season.with_quotes else season.half_spread_rate
     for row, own, at, worse, step, bound in zip(
         rows.tolist(),
         price[rows].tolist(),
@@ -362,7 +395,6 @@ def _check_prices(ledger: Ledger) -> None:
         limit[rows].tolist(),
         strict=True,
     ):
-        spread = season.half_spread_rate
         if worse > 0:
             moved = -(-at * (SCALE + spread) // SCALE)
             least = -(-moved // step) * step
@@ -465,7 +497,7 @@ def _compare_lines(ledger: Ledger, fields: dict[str, tuple[Integers, Integers]])
     names = {
         "agent": ledger.season.agents,
         "kind": postings.KINDS,
-        "account": postings.account_names(entries=ledger.season.agents, season=SEASON_NAME),
+        "account": postings.account_names(entries=ledger.season.agents, season=ledger.season.name),
     }
     for field, (stored, wanted) in fields.items():
         if row >= stored_count or stored[row] != wanted[row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from bitnerve.domain.errors import BitNerveError
 from bitnerve.domain.ledger.canonical import cell_text
-from bitnerve.domain.ledger.tables import DECIMAL, TIME, Column, Table
-from bitnerve.domain.timeframe import instant_text
+from bitnerve.domain.ledger.tables import DECIMAL, ROW_KEYS, SEASON_TABLES, TIME, Column, Table
+from bitnerve.domain.timeframe import SECOND_MS, instant_text
 from bitnerve.domain.units import decimal_text
 
 
@@ -29,18 +30,19 @@ class BrokenBooks(BitNerveError):
 
 
 _KEYS = ("agent", "sequence", "at", "tick_at", "symbol", "order_id", "fill_id", "account")
+_MORE = {name: keys for name, keys in ROW_KEYS.items() if name in SEASON_TABLES}
 
 
 def differ(tables: Mapping[str, Table], name: str, row: int, field: str, recomputed: str) -> BrokenBooks:
     """Return the difference at one cell of a table; what names its row comes from the row itself."""
     table = tables[name]
     inside = 0 <= row < len(next(iter(table.values())))
-    keys = [key for key in _KEYS if key in table and key != field] if inside else []
+    keys = [key for key in _MORE.get(name, _KEYS) if key in table and key != field] if inside else []
     return BrokenBooks(
         file=f"{name}.parquet",
-        where={key: _bare(cell_text(table[key], row)) for key in keys},
+        where={key: told(table[key], row) for key in keys},
         field=field,
-        stored=_bare(cell_text(table[field], row)) if inside and field in table else "missing",
+        stored=told(table[field], row) if inside and field in table else "missing",
         recomputed=recomputed,
     )
 
@@ -84,5 +86,9 @@ def value_text(column: Column, value: int) -> str:
     return instant_text(value) if column.kind == TIME else str(value)
 
 
-def _bare(text: str) -> str:
-    return text[1:-1] if text.startswith('"') else text
+def told(column: Column, row: int) -> str:
+    """Return a cell as a person reads it: without the quotes of JSON, a time inside a second with its milliseconds."""
+    text = cell_text(column, row)
+    text = str(json.loads(text)) if text.startswith('"') else text
+    inside = int(column.values[row]) % SECOND_MS if column.kind == TIME else 0
+    return f"{text[:-1]}.{inside:03d}Z" if inside and text.endswith("Z") else text

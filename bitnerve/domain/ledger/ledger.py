@@ -56,6 +56,8 @@ class Ledger:
         self.tick_sizes: Integers = np.array([one.tick_size for one in season.instruments] or [1], dtype=np.int64)
         self.refusals = {str(code) for code in order_words.CODES if code} - set(_ENDED_LATER)
         self.transfer_rows: Integers = np.zeros(0, dtype=np.int64)
+        self.is_arena = "accounts" in tables
+        """Whether it is a season of an arena, which may still be running: accounts stand where they have got to."""
         self._numbers: dict[str, Numbers] = {}
 
     def __getitem__(self, name: str) -> Numbers:
@@ -64,6 +66,26 @@ class Ledger:
     def add(self, name: str, **columns: Any) -> None:
         """Keep the numbers of a table."""
         self._numbers[name] = Numbers(**columns)
+
+    def ends(self) -> Integers:
+        """Return for every agent the first instant at which nothing of its account can have happened any more."""
+        count = len(self.season.agents)
+        if not self.is_arena:
+            return np.full(count, self["equity"].at[-1], dtype=np.int64)
+        ends = np.zeros(count, dtype=np.int64)
+        ends[self["accounts"].agent] = self["accounts"].played_until + 1
+        return ends
+
+    def arrivals(self, agent: Integers, tick_at: Integers) -> Integers:
+        """Return when the decisions of agents at ticks arrived, -1 for those that made none."""
+        column = self.tables["arrivals"]["arrived_at"].values
+        own = self["decisions"]
+        if not len(own.agent):
+            return np.full(len(agent), -1, dtype=np.int64)
+        span = 1 + int(max(own.at.max(initial=0), tick_at.max(initial=0)))
+        keys, wanted = own.agent * span + own.at, agent * span + tick_at
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[place] == wanted, column[place], -1)
 
     def column(self, name: str, field: str) -> Column:
         """Return a column as it was read."""
@@ -146,7 +168,31 @@ def read_ledger(tables: Mapping[str, Table], season: Season) -> Ledger:
         agent=ledger.codes("decisions", "agent", season.agents),
         at=tables["decisions"]["tick_at"].values,
     )
+    if ledger.is_arena:
+        _read_accounts(ledger)
     return ledger
+
+
+def _read_accounts(ledger: Ledger) -> None:
+    season, accounts, held = ledger.season, ledger.tables["accounts"], ledger.tables["holdings"]
+    ledger.add(
+        "accounts",
+        agent=ledger.codes("accounts", "agent", season.agents),
+        played_until=accounts["played_until"].values,
+        cash=accounts["cash"].values,
+        locked=accounts["locked"].values,
+    )
+    symbol = ledger.codes("holdings", "symbol", season.symbols)
+    ledger.add(
+        "holdings",
+        agent=ledger.codes("holdings", "agent", season.agents),
+        symbol=symbol,
+        lots=ledger.lots("holdings", "quantity", symbol),
+        cost=held["cost_basis"].values,
+        margin=held["margin"].values,
+        leverage=held["leverage"].values,
+        isolated=ledger.codes("holdings", "margin_mode", ("CROSS", "ISOLATED")),
+    )
 
 
 def _check_ranges(ledger: Ledger, name: str, table: Table) -> None:
@@ -264,7 +310,7 @@ def _read_postings(ledger: Ledger) -> None:
     season, table = ledger.season, ledger.tables["postings"]
     agent = ledger.codes("postings", "agent", season.agents)
     kind = ledger.codes("postings", "kind", postings.KINDS)
-    names = postings.account_names(entries=season.agents, season="replay")
+    names = postings.account_names(entries=season.agents, season=season.name)
     names[postings.CASH] = "cash:"
     account = ledger.codes("postings", "account", names)
     rank = np.argsort(np.argsort(names))[account]

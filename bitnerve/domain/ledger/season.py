@@ -33,6 +33,10 @@ class Season:
     agents: tuple[str, ...]
     seed: int
     books_sha256: str
+    name: str
+    """The season's name in the names of its accounts."""
+    with_quotes: bool
+    """Whether orders filled on quotes: at the touch, at any instant, accepted when the decision arrived."""
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -69,6 +73,8 @@ def parse_season(document: Mapping[str, Any]) -> Season:
         agents=agents,
         seed=root.count("seed", least=-(2**63)),
         books_sha256=root.text("books_sha256"),
+        name=root.text("season") if "season" in document else "replay",
+        with_quotes="quote_every" in rules.values and rules.count("quote_every", least=0) > 0,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from bitnerve.domain.kernel import integers, zeros
 from bitnerve.domain.ledger import postings, walk
-from bitnerve.domain.ledger.difference import differ, value_text
+from bitnerve.domain.ledger.difference import BrokenBooks, differ, expect, value_text
 from bitnerve.domain.ledger.ledger import LIQUIDATION_TYPE, REFUSED_AFTER_ACCEPTANCE, Ledger
 from bitnerve.domain.market.instrument import instrument_arrays
 from bitnerve.domain.units import decimal_text
@@ -50,6 +52,40 @@ def check_accounts(ledger: Ledger) -> None:
         )
         if wrong != walk.FINE:
             _raise(ledger, wrong, where, value)
+        if ledger.is_arena:
+            _check_cached(ledger, number, state, scalars)
+
+
+def _check_cached(ledger: Ledger, number: int, state: Any, scalars: Any) -> None:
+    """Rules L4 and L5: what is kept of an account beside its journal is what the journal and the fills say."""
+    tables, accounts, held = ledger.tables, ledger["accounts"], ledger["holdings"]
+    own = accounts.agent == number
+    expect(tables, "accounts", "cash", int(scalars[walk.CASH_NOW]), where=own)
+    expect(tables, "accounts", "locked", int(scalars[walk.LOCKED]), where=own)
+    fields = {
+        "quantity": (held.lots, walk.HELD),
+        "cost_basis": (held.cost, walk.COST),
+        "margin": (held.margin, walk.MARGIN),
+    }
+    rows = np.flatnonzero(held.agent == number)
+    kept = np.asarray(state, dtype=np.int64)
+    for field, (stored, column) in fields.items():
+        for row in rows.tolist():
+            symbol = int(held.symbol[row])
+            value = int(kept[symbol, column])
+            if int(stored[row]) != value:
+                amount = value * ledger.season.steps[symbol] if field == "quantity" else value
+                raise differ(tables, "holdings", row, field, decimal_text(amount))
+    missing = set(np.flatnonzero(kept[:, walk.HELD]).tolist()) - set(held.symbol[rows].tolist())
+    if missing:
+        symbol = min(missing)
+        raise BrokenBooks(
+            file="holdings.parquet",
+            where={"agent": ledger.season.agents[number], "symbol": ledger.season.symbols[symbol]},
+            field="row",
+            stored="missing",
+            recomputed=decimal_text(int(kept[symbol, walk.HELD]) * ledger.season.steps[symbol]),
+        )
 
 
 def _raise(ledger: Ledger, wrong: int, where: int, value: int) -> None:

@@ -169,6 +169,112 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
     ),
 }
 
+SEASON_TABLES: Mapping[str, tuple[Field, ...]] = {
+    "arrivals": _fields(
+        {"agent": TEXT, "tick_at": TIME, "arrived_at": TIME, "state": TEXT, "orders": TEXT, "chain_sha256": TEXT}
+    ),
+    "links": _fields({"agent": TEXT, "at": TIME, "chain_sha256": TEXT}),
+    "terms": _fields(
+        {
+            "agent": TEXT,
+            "sequence": INTEGER,
+            "parent": INTEGER,
+            "time_in_force": TEXT,
+            "trigger_by": TEXT,
+            "close_position": BOOLEAN,
+            "triggered": BOOLEAN,
+            "filled": DECIMAL,
+            "callback_rate": DECIMAL,
+            "stop_loss": DECIMAL,
+            "take_profit": DECIMAL,
+            "trailing_rate": DECIMAL,
+            "leverage_asked": INTEGER,
+            "alive_from": INTEGER,
+            "attempts": INTEGER,
+            "tried_in": INTEGER,
+            "fills": INTEGER,
+        },
+        nullable=("parent", "stop_loss", "take_profit"),
+    ),
+    "accounts": _fields(
+        {
+            "agent": TEXT,
+            "capital": DECIMAL,
+            "cash": DECIMAL,
+            "locked": DECIMAL,
+            "sequence": INTEGER,
+            "marked_at": TIME,
+            "ordinal": INTEGER,
+            "played_until": TIME,
+            "equity": DECIMAL,
+            "equity_peak": DECIMAL,
+            "equity_at_midnight": DECIMAL,
+            "chain_sha256": TEXT,
+        }
+    ),
+    "holdings": _fields(
+        {
+            "agent": TEXT,
+            "symbol": TEXT,
+            "quantity": DECIMAL,
+            "cost_basis": DECIMAL,
+            "margin": DECIMAL,
+            "leverage": INTEGER,
+            "margin_mode": TEXT,
+            "opened_at": TIME,
+        },
+        nullable=("opened_at",),
+    ),
+    "ticks": _fields(
+        {"number": INTEGER, "at": TIME, "deadline_at": TIME, "state": TEXT, "reason": TEXT, "snapshot_sha256": TEXT},
+        nullable=("reason", "snapshot_sha256"),
+    ),
+    "snapshots": _fields({"taken_at": TIME, "seen_from": TIME, "sha256": TEXT}),
+    "roots": _fields(
+        {"day": TEXT, "at": TIME, "entry_count": INTEGER, "root_sha256": TEXT, "previous_sha256": TEXT},
+        nullable=("previous_sha256",),
+    ),
+    "candles": _fields(
+        {
+            "symbol": TEXT,
+            "opened_at": TIME,
+            "open": DECIMAL,
+            "high": DECIMAL,
+            "low": DECIMAL,
+            "close": DECIMAL,
+            "volume": DECIMAL,
+            "quote_volume": DECIMAL,
+        }
+    ),
+    "marks": _fields({"symbol": TEXT, "at": TIME, "price": DECIMAL}),
+    "rates": _fields({"symbol": TEXT, "funded_at": TIME, "rate": DECIMAL}, nullable=("rate",)),
+}
+"""What an arena keeps of a season beyond its books: enough to run it once more and to recompute every hash."""
+
+ALL_TABLES: Mapping[str, tuple[Field, ...]] = {**TABLES, **SEASON_TABLES}
+
+ROW_KEYS: Mapping[str, tuple[str, ...]] = {
+    "orders": ("agent", "sequence"),
+    "fills": ("agent", "sequence"),
+    "funding": ("agent", "sequence"),
+    "positions": ("agent", "at", "symbol"),
+    "equity": ("agent", "at"),
+    "postings": ("agent", "sequence", "account"),
+    "decisions": ("agent", "tick_at"),
+    "arrivals": ("agent", "tick_at"),
+    "links": ("agent", "at"),
+    "terms": ("agent", "sequence"),
+    "accounts": ("agent",),
+    "holdings": ("agent", "symbol"),
+    "ticks": ("number",),
+    "snapshots": ("taken_at",),
+    "roots": ("day",),
+    "candles": ("opened_at", "symbol"),
+    "marks": ("at", "symbol"),
+    "rates": ("funded_at", "symbol"),
+}
+"""By what the rows of a table are ordered and told apart."""
+
 HASHED = ("orders", "fills", "funding", "positions", "equity", "postings")
 """The tables that `books_sha256` covers, in its order."""
 

@@ -185,7 +185,13 @@ def walk(
         if wrong != FINE:
             return wrong, where, value
         row = last
-    return FINE, 0, 0
+    # What has happened since the last tick of a season that still runs.
+    while step < until:
+        wrong, where, value = take_step(instruments, fee_rate, steps[step], state, scalars)
+        if wrong != FINE:
+            return wrong, where, value
+        step += 1
+    return settle(fee_rate, state, scalars)
 
 
 @inner

@@ -59,7 +59,7 @@ def test_a_table_is_always_the_same_file(books, tmp_path):
         for number in range(20):
             folder = tmp_path / str(number)
             folder.mkdir(exist_ok=True)
-            writing._write_table(folder, books, name)
+            writing.write_table(folder, books, name)
             found.add((folder / f"{name}.parquet").read_bytes())
         assert len(found) == 1, name
 
@@ -127,14 +127,14 @@ def test_a_closed_folder_is_refused(books, tmp_path):
 )
 @pytest.mark.parametrize("target", ["season", "new/season"])
 def test_whatever_happens_nothing_half_written_stays(books, tmp_path, monkeypatch, error, raised, target):
-    write = writing._write_table
+    write = writing.write_table
 
     def fail_late(folder, books, name):
         if name == "equity":
             raise error
         return write(folder, books, name)
 
-    monkeypatch.setattr(writing, "_write_table", fail_late)
+    monkeypatch.setattr(writing, "write_table", fail_late)
     with pytest.raises(raised):
         write_books(books=books, folder=tmp_path / target)
     assert list(tmp_path.iterdir()) == []

