@@ -43,18 +43,19 @@ def cross_averages(close: Any, fast: int, slow: int, signals: Any) -> None:
     above = np.zeros(symbols, np.bool_)
     # One short loop after the other, which the compiler turns into vector instructions.
     for bar in range(bars):
-        quick += close[bar]
-        steady += close[bar]
+        for symbol in range(symbols):
+            quick[symbol] += close[bar, symbol]
+            steady[symbol] += close[bar, symbol]
         if bar >= fast:
-            quick -= close[bar - fast]
-        signals[bar] = 0
-        if bar >= slow:
-            steady -= close[bar - slow]
             for symbol in range(symbols):
-                now = quick[symbol] * slow > steady[symbol] * fast
-                if now != above[symbol]:
-                    signals[bar, symbol] = LONG if now else EXIT
-                    above[symbol] = now
+                quick[symbol] -= close[bar - fast, symbol]
+        if bar >= slow:
+            for symbol in range(symbols):
+                steady[symbol] -= close[bar - slow, symbol]
+        for symbol in range(symbols):
+            now = bar >= slow and quick[symbol] * slow > steady[symbol] * fast
+            signals[bar, symbol] = (LONG if now else EXIT) if now != above[symbol] else 0
+            above[symbol] = now
 
 
 @njit(cache=False, error_model="numpy")

@@ -1,0 +1,115 @@
+"""Open a season of many entries and drive some ticks of it through tasks: the process that `bench_tick` measures.
+
+Arguments: how many entries, how many ticks. Prints one line of JSON. DATABASE_URL and REDIS_URL name the servers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+SYMBOLS = 100
+WARM_UP_DAYS = 14
+MINUTE_MS = 60_000
+
+
+def main(entries: int, ticks: int) -> None:
+    """Prepare, wait for the worker, drive, and tell what it took."""
+    import django
+
+    django.setup()
+    from apps.arenas.models import Tick
+    from apps.common import database
+    from apps.trades.models import Decision
+
+    database.prepare_database()
+    season = open_season(entries, ticks)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    seconds = drive(season, ticks)
+    rows = Tick.objects.filter(season=season)
+    decisions = Decision.objects.filter(tick__season=season)
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "missed": decisions.filter(state="MISSED").count() + rows.filter(state="MISSED").count(),
+                "twice": decisions.count() - decisions.values("entry", "tick").distinct().count(),
+                "decided": decisions.count(),
+            }
+        ),
+        flush=True,
+    )
+
+
+def open_season(entries: int, ticks: int) -> Any:
+    """Return a season whose ticks are due one after the other, with the roster cloned into it."""
+    from apps.agents.services import register_agent
+    from apps.arenas.models import Arena
+    from apps.arenas.services import seasons
+    from apps.market import services as markets
+    from apps.trades.services import entering
+    from apps.users.services import platform_team
+    from bitnerve.domain.strategies.catalog import list_agents
+    from bitnerve.domain.timeframe import parse_instant
+    from bitnerve.domain.units import SCALE
+
+    starts_at = markets.make_instant(parse_instant("2026-01-01", field="start"))
+    market = markets.create_market(
+        slug="bench",
+        name="Simulated",
+        source="SIMULATED",
+        starts_at=starts_at - timedelta(days=WARM_UP_DAYS),
+        parameters={"seed": 7, "symbol_count": SYMBOLS},
+    )
+    markets.collect(market, until=starts_at)
+    season = seasons.open_season(
+        arena=Arena.objects.create(slug="bench", name="Bench", summary="Measured"),
+        market=market,
+        slug="bench",
+        rules=seasons.SeasonRules(
+            capital=10_000 * SCALE, tick_ms=5 * MINUTE_MS, seed=1, deadline_ms=4 * MINUTE_MS, quote_every_ms=MINUTE_MS
+        ),
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=5 * (ticks + 2)),
+        speed=0.0,
+    )
+    roster, team = list_agents(), platform_team()
+    versions = [
+        register_agent(
+            team=team,
+            name=f"{agent.name}-{number}",
+            strategy=agent.strategy.name,
+            parameters=agent.strategy.parameters,
+        )
+        for number in range(-(-entries // len(roster)))
+        for agent in roster
+    ]
+    entering.enter_season(season=season, versions=versions[:entries])
+    return season
+
+
+def drive(season: Any, ticks: int) -> list[float]:
+    """Return the seconds from the claim to the close of each tick."""
+    from apps.arenas.models import Tick
+    from worker import app, schedule
+
+    assert app.app is not None
+    schedule.TURN_SECONDS = 0.01
+    dispatcher = schedule.Dispatcher(lease_seconds=600.0)
+    seconds = []
+    while len(seconds) < ticks:
+        dispatcher.turn()
+        done = Tick.objects.filter(season=season, number=len(seconds)).exclude(closed_at=None).first()
+        if done is None:
+            time.sleep(0.005)
+            continue
+        seconds.append((done.closed_at - done.claimed_at).total_seconds())
+    return seconds
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
