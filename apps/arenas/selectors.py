@@ -18,9 +18,18 @@ _RATES = ("half_spread_rate", "impact_rate", "volume_cap_rate", "liquidation_fee
 _LIMIT_RATES = ("symbol_share_max", "price_band", "jump_max", "daily_loss_max", "drawdown_max")
 _LIMIT_COUNTS = ("leverage_max", "stale_bars_max", "orders_max")
 
-NOW = """CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
-    ELSE clock_at + greatest(least(clock_timestamp(), lease_until) - anchored_at, interval '0') * speed END"""
-"""The market's time in a season, by the database's clock: it runs while somebody holds the season's lease."""
+
+
+def clock_at(instant: str) -> str:
+    """Return the expression of the market's time in a season at an instant of the database's clock.
+
+    It runs while somebody holds the season's lease.
+    """
+    return f"""CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
+        ELSE clock_at + greatest(least({instant}, lease_until) - anchored_at, interval '0') * speed END"""
+
+
+NOW = clock_at("clock_timestamp()")
 
 
 def market_now(season: Season) -> datetime:
