@@ -19,7 +19,6 @@ _LIMIT_RATES = ("symbol_share_max", "price_band", "jump_max", "daily_loss_max", 
 _LIMIT_COUNTS = ("leverage_max", "stale_bars_max", "orders_max")
 
 
-
 def clock_at(instant: str) -> str:
     """Return the expression of the market's time in a season at an instant of the database's clock.
 

@@ -35,9 +35,7 @@ def roster(count: int) -> list[Agent]:
 def season(committed_db):
     """Ten ticks as fast as they are driven, with three entries; candles begin a day before."""
     market = simulated_market(seed=3, start_at=START - DAY_MS, symbol_count=2)
-    return open_season(
-        market, starts_at=STARTS_AT, ends_at=STARTS_AT + timedelta(minutes=50), seed=3, agents=roster(3)
-    )
+    return open_season(market, starts_at=STARTS_AT, ends_at=STARTS_AT + timedelta(minutes=50), seed=3, agents=roster(3))
 
 
 @pytest.fixture

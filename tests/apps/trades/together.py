@@ -19,7 +19,7 @@ def run_together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
         try:
             start.wait(SECONDS_MAX)
             results[number] = call()
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+        except BaseException as error:
             errors.append(error)
         finally:
             connections.close_all()
