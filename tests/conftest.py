@@ -72,12 +72,30 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
     from django.db import connections
 
     with django_db_blocker.unblock():
+        _forget()
         yield
+        _forget()
         connections["default"].close()
         tables = ", ".join(f'"{model._meta.db_table}"' for model in apps.get_models() if model._meta.managed)
         with connections["owner"].cursor() as cursor:
             cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         connections["owner"].close()
+
+
+def _forget() -> None:
+    """Let this process know no market and no season, as a new one would: row ids begin anew with each test."""
+    from apps.leaderboard.services import frames, live, standings
+    from apps.market import selectors, services
+    from apps.trades.services import acting
+    from apps.trades.services.deciding import SignalShelf
+
+    selectors.close_windows()
+    services.close_feeds()
+    standings.forget_boards()
+    live.forget_shown()
+    frames._told.clear()
+    acting._shelf = SignalShelf()
+    acting._tape.cache_clear()
 
 
 def _address(name: str, user: str | None = None) -> dict[str, Any]:

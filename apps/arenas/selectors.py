@@ -12,9 +12,17 @@ from bitnerve.domain.strategies.catalog import Agent, list_strategies
 from bitnerve.domain.trading.account import Rules
 from bitnerve.engine import season_rules
 
-NOW = """CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
-    ELSE clock_at + greatest(least(clock_timestamp(), lease_until) - anchored_at, interval '0') * speed END"""
-"""The market's time in a season, by the database's clock: it runs while somebody holds the season's lease."""
+
+def clock_at(instant: str) -> str:
+    """Return the expression of the market's time in a season at an instant of the database's clock.
+
+    It runs while somebody holds the season's lease.
+    """
+    return f"""CASE WHEN anchored_at IS NULL OR lease_until IS NULL THEN clock_at
+        ELSE clock_at + greatest(least({instant}, lease_until) - anchored_at, interval '0') * speed END"""
+
+
+NOW = clock_at("clock_timestamp()")
 
 
 def market_now(season: Season) -> datetime:

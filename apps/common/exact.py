@@ -114,7 +114,11 @@ def read_integers(
     """
     blocks = []
     # The driver's own cursor: Django's debugging one knows another COPY.
-    with cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy:
+    # It raises the driver's errors; whoever waits for a database that is away knows Django's.
+    with (
+        cursor.db.wrap_database_errors,
+        cursor.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)", parameters) as copy,
+    ):
         blocks = [bytes(block) for block in copy]
     data = b"".join(blocks)
     # Source: PostgreSQL manual, COPY, "Binary Format": a header of 19 bytes, then for each row the number of its

@@ -45,6 +45,11 @@ def open_feed(market: Market) -> Feed:
     return _feeds[market.pk]
 
 
+def close_feeds() -> None:
+    """Forget every feed, as a new process would."""
+    _feeds.clear()
+
+
 def _make_feed(market: Market) -> Feed:
     parameters: dict[str, Any] = market.parameters
     if market.source == Market.Source.SIMULATED:

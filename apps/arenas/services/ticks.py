@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from apps.arenas.models import Season, Tick
-from apps.arenas.selectors import NOW, latest_tick, market_now, tick_at, tick_count
+from apps.arenas.selectors import NOW, clock_at, latest_tick, market_now, tick_at, tick_count
 
 MISSED_REASON = "nobody ran it in time"
 
@@ -30,10 +30,11 @@ def hold_leases(*, holder: str, seconds: float) -> list[Lease]:
     """Take or renew the lease of every live season that nobody else drives, and return what is held now."""
     with connection.cursor() as cursor:
         cursor.execute(
+            # One instant for all of it: whoever had to wait for the row must not count the wait twice.
             f"""WITH moment AS (SELECT clock_timestamp() AS now)
                 UPDATE arenas_season SET
-                    clock_at = {NOW},
-                    anchored_at = moment.now,
+                    clock_at = {clock_at("moment.now")},
+                    anchored_at = greatest(moment.now, anchored_at),
                     lease_epoch = lease_epoch
                         + CASE WHEN lease_holder = %(holder)s AND lease_until > moment.now THEN 0 ELSE 1 END,
                     lease_holder = %(holder)s,

@@ -8,13 +8,15 @@ from apps.trades.services import acting
 
 
 def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
-    """Close a tick if it is time, bring the standings up to it, show it, and return it."""
-    tick = acting.close_tick(tick_id=tick_id, epoch=epoch)
+    """Close a tick if it is time, with the standings up to it, show it, and return it."""
+    tick = acting.close_tick(tick_id=tick_id, epoch=epoch, also=_rank)
     if tick is not None:
-        season = Season.objects.select_related("market").get(pk=tick.season_id)
-        if tick.state != Tick.State.SKIPPED:
-            # A skipped one has marked nobody, and its market is not known.
-            standings.update_standings(season, tick)
-        standings.keep_day_roots(season, tick.at)
-        live.show_tick(season, tick)
+        live.show_tick(Season.objects.select_related("market").get(pk=tick.season_id), tick)
     return tick
+
+
+def _rank(season: Season, tick: Tick) -> None:
+    if tick.state != Tick.State.SKIPPED:
+        # A skipped one has marked nobody, and its market is not known.
+        standings.update_standings(season, tick)
+    standings.keep_day_roots(season, tick.at)

@@ -172,3 +172,9 @@ def _decisions(season: Season, shown: _Shown) -> list[dict[str, Any]]:
     if fresh:
         shown.decision_id = fresh[-1]["id"]
     return [one | {"confidence": None if one["confidence"] is None else float(one["confidence"])} for one in fresh]
+
+
+def forget_shown() -> None:
+    """Forget what was shown, as a new process would."""
+    with _lock:
+        _shown.clear()

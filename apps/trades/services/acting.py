@@ -6,22 +6,25 @@ while the tick is open under the epoch it was claimed with.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from django.db import connection, transaction
+from django.db.utils import InterfaceError, OperationalError
 
 from apps.arenas.models import Entry, Season, Tick
 from apps.arenas.selectors import agent_of, capital_of, limits_of, market_now, rules_of, tick_count, tick_step
 from apps.arenas.services.ticks import end_season, is_over, lock_open_tick
 from apps.market import services as markets
 from apps.market.models import Market
-from apps.market.selectors import Window, open_window
+from apps.market.selectors import MarketIncomplete, Window, open_window
 from apps.market.services import at_ms, bars_until
 from apps.trades.models import Decision as DecisionRow
+from apps.trades.services.checking import clean_text
 from apps.trades.services.deciding import SignalShelf, decide
 from apps.trades.services.desks import Ruled, Superseded, Taken, put_down, take_up
 from bitnerve.domain.decisions.decision import Decision, hold
@@ -39,6 +42,11 @@ SECONDS_AT_LEAST = 20.0
 ATTEMPTS = 8
 MISSED = "MISSED"
 """The verdict on a decision that did not come."""
+
+logger = logging.getLogger(__name__)
+
+_NOBODYS_FAULT = (OperationalError, InterfaceError, MarketIncomplete)
+"""The database is away or ended a deadlock, or bars are missing."""
 
 _shelf = SignalShelf()
 
@@ -98,7 +106,7 @@ def rehearse(season: Season) -> None:
             agents=sitting.agents,
             shelf=_shelf,
             seconds_each=SECONDS_AT_LEAST,
-            until=time.monotonic() + SECONDS_AT_LEAST,
+            seconds=SECONDS_AT_LEAST,
         )
 
 
@@ -115,7 +123,8 @@ def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
             break
         # Whoever stands at another bar (a late joiner, somebody's unfinished work) gets a desk of its own.
         for group in by_bar(tick.season, entries):
-            count += _act_together(tick, epoch, group, decided)
+            with contextlib.suppress(Superseded):
+                count += _act_apart(tick, epoch, group, decided)
     return Acted(count, complete=not _undecided(tick, None))
 
 
@@ -140,9 +149,51 @@ def by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
     """Return the entries by the bar at which their accounts stand."""
     groups: dict[int, list[Entry]] = {}
     for entry in entries:
-        bar = (at_ms(entry.account.played_until) + 1 - at_ms(season.market.starts_at)) // season.market.interval_ms
-        groups.setdefault(bar, []).append(entry)
+        groups.setdefault(_bar(season, at_ms(entry.account.played_until)), []).append(entry)
     return [groups[bar] for bar in sorted(groups)]
+
+
+def _bar(season: Season, played_until: int) -> int:
+    """Return the bar at which an account stands that has met everything up to an instant."""
+    return (played_until + 1 - at_ms(season.market.starts_at)) // season.market.interval_ms
+
+
+def _act_apart(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
+    """Let entries act together; where something breaks, each alone, and who alone breaks is halted.
+
+    One account that is wrong must stop, and must not keep the others from their tick. What breaks everybody is no
+    account's fault: it is raised, and the sweep tries again.
+    """
+    try:
+        return _act_together(tick, epoch, entries, decided)
+    except (Superseded, *_NOBODYS_FAULT):
+        raise
+    except Exception:
+        if len(entries) == 1:
+            raise
+        logger.exception("%s, tick %d: a group of %d entries broke", tick.season, tick.number, len(entries))
+    count, broken = 0, []
+    for entry in entries:
+        try:
+            count += _act_together(tick, epoch, [entry], decided)
+        except (Superseded, *_NOBODYS_FAULT):
+            raise
+        except Exception as error:
+            broken.append((entry, error))
+    if len(broken) == len(entries):
+        raise broken[0][1]
+    for entry, error in broken:
+        logger.error("%s, tick %d: %s is halted: %s", tick.season, tick.number, entry.name, error)
+        _halt(tick, epoch, entry, f"{type(error).__name__}: {error}")
+    return count
+
+
+def _halt(tick: Tick, epoch: int, entry: Entry, why: str) -> None:
+    with transaction.atomic():
+        if lock_open_tick(tick_id=tick.pk, epoch=epoch) is not None:
+            Entry.objects.filter(pk=entry.pk, state=Entry.State.ACTIVE).update(
+                state=Entry.State.HALTED, halted_because=clean_text(why)[:200]
+            )
 
 
 def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
@@ -161,7 +212,7 @@ def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dic
             agents=sitting.agents,
             shelf=_shelf,
             seconds_each=SECONDS_EACH,
-            until=time.monotonic() + SECONDS_AT_LEAST,
+            seconds=SECONDS_AT_LEAST,
         )
         decided |= {taken.entries[number].pk: found[number] for number in missing}
     arrived_at = _arrive(tick, desk)
@@ -205,10 +256,18 @@ class Sitting:
 
 
 def sit(season: Season, entries: Sequence[Entry]) -> Sitting:
-    """Take up the accounts of entries that stand at the same bar."""
+    """Take up the accounts of entries that stand at the same bar.
+
+    Raises `Superseded` where somebody moved some of them meanwhile so that they do not, and `MarketIncomplete` where
+    the bars before them are not stored yet.
+    """
     window = open_window(season.market)
     taken = take_up(season=season, entries=entries, window=window)
-    tables = window.tables(bars_until(season.market, season.market.collected_until))
+    bars = {_bar(season, until) for until in taken.played_until}
+    if len(bars) > 1:
+        raise Superseded
+    # Whoever moved them may know more of the market than this season's row did when it was read.
+    tables = window.tables(max(bars_until(season.market, season.market.collected_until), *bars))
     agents = tuple(agent_of(entry) for entry in taken.entries)
     desk = Desk(
         market=tables,
@@ -261,21 +320,27 @@ def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Rule
 
 def play(*, season: Season, until: datetime, entries: Sequence[Entry]) -> None:
     """Let accounts meet everything up to an instant and store what happened; without quotes, up to a bar's end."""
+    # On bars an account that has crossed a bar's end stands in its last millisecond.
+    enough = until if season.with_quotes else until - timedelta(milliseconds=1)
     for _ in range(ATTEMPTS):
-        left = [entry for entry in entries if entry.account.played_until < until]
-        for group in by_bar(season, left):
-            sitting = sit(season, group)
-            sitting.desk.play_until(at_ms(until))
-            store(sitting, None, 0, {})
-        entries = list(Entry.objects.filter(pk__in=[entry.pk for entry in left]).select_related("version", "account"))
-        if not season.with_quotes or not entries:
+        left = [entry for entry in entries if entry.account.played_until < enough]
+        if not left:
             return
+        for group in by_bar(season, left):
+            with contextlib.suppress(Superseded):
+                sitting = sit(season, group)
+                sitting.desk.play_until(at_ms(until))
+                store(sitting, None, 0, {})
+        entries = list(Entry.objects.filter(pk__in=[entry.pk for entry in left]).select_related("version", "account"))
 
 
-def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
+def close_tick(
+    *, tick_id: int, epoch: int, also: Callable[[Season, Tick], None] = lambda season, tick: None
+) -> Tick | None:
     """Close a tick that is complete or whose deadline has passed, and return it; None where it is neither, or closed.
 
-    Who has not decided is missed. Everybody is marked; after the last tick the season is final.
+    Who has not decided is missed. Everybody is marked; after the last tick the season is final. `also` is done in the
+    transaction that closes: a tick is never closed without it.
     """
     tick = Tick.objects.select_related("season__market", "snapshot").get(pk=tick_id)
     if tick.state != Tick.State.OPEN or tick.epoch != epoch:
@@ -286,10 +351,11 @@ def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
     if silent and market_now(season) <= tick.deadline_at:
         return None
     if not skipped:
-        everybody = list(Entry.objects.filter(season=season).select_related("version", "account"))
-        behind = [entry for entry in everybody if at_ms(entry.account.played_until) + 1 < at_ms(tick.at)]
-        play(season=season, until=tick.at, entries=behind)
+        play(season=season, until=tick.at, entries=_behind(tick))
         _miss(tick, epoch, silent)
+        if _behind(tick):
+            # Somebody moves accounts as fast as we do; who is not marked now will be at the next attempt.
+            return None
     with transaction.atomic():
         if lock_open_tick(tick_id=tick_id, epoch=epoch, alone=True) is None:
             return None
@@ -300,9 +366,16 @@ def close_tick(*, tick_id: int, epoch: int) -> Tick | None:
                 [tick.state, tick.pk],
             )
             tick.closed_at = cursor.fetchone()[0]
+        also(season, tick)
         if tick.number >= tick_count(season):
             end_season(season)
     return tick
+
+
+def _behind(tick: Tick) -> list[Entry]:
+    """Return the entries that have not been marked at a tick."""
+    everybody = Entry.objects.filter(season=tick.season).select_related("version", "account")
+    return [entry for entry in everybody if at_ms(entry.account.played_until) + 1 < at_ms(tick.at)]
 
 
 def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
@@ -311,13 +384,18 @@ def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
         if not silent:
             return
         for group in by_bar(tick.season, silent):
-            sitting = sit(tick.season, group)
-            missed = Ruled(
-                hold("no decision came before the deadline"),
-                MISSED,
-                DecisionRow.State.MISSED,
-                max(at_ms(tick.deadline_at), *sitting.desk.played_until),
-                range(0),
-            )
-            store(sitting, tick, epoch, dict.fromkeys(range(len(group)), missed))
+            with contextlib.suppress(Superseded):
+                _miss_together(tick, epoch, group)
         silent = _undecided(tick, [entry.pk for entry in silent])
+
+
+def _miss_together(tick: Tick, epoch: int, entries: Sequence[Entry]) -> None:
+    sitting = sit(tick.season, entries)
+    missed = Ruled(
+        hold("no decision came before the deadline"),
+        MISSED,
+        DecisionRow.State.MISSED,
+        max(at_ms(tick.deadline_at), *sitting.desk.played_until),
+        range(0),
+    )
+    store(sitting, tick, epoch, dict.fromkeys(range(len(entries)), missed))

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from apps.arenas.models import Entry, Season
 from apps.arenas.selectors import latest_tick, market_now, tick_at
+from apps.market.selectors import MarketIncomplete
 from apps.market.services import at_ms, bars_until
 from apps.trades.services.acting import Sitting, by_bar, sit, store
+from apps.trades.services.desks import Superseded
 
 DESK = 100
 """Entries on one desk: what must be read again when somebody moves one of their accounts."""
@@ -53,7 +55,12 @@ class Stream:
         for group in by_bar(season, entries):
             for begin in range(0, len(group), DESK):
                 part = group[begin : begin + DESK]
-                sitting = self._sitting(season, part)
+                try:
+                    sitting = self._sitting(season, part)
+                except (Superseded, MarketIncomplete):
+                    # Somebody moves them right now, or the season has not stored its first bars; the next turn looks
+                    # again.
+                    continue
                 sitting.desk.play_until(at_ms(until))
                 worth |= _appraise(sitting)
                 if sitting.desk.has_changed:
