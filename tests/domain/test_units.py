@@ -27,33 +27,33 @@ prices = st.integers(1, units.PRICE_MAX)
         *("٣", "１", "NaN", "inf", "1\n", "0x1", "1,5", True, 1, 1.0, None, Decimal(1)),
     ],
 )
-def test_M2_only_plain_ascii_digits_are_a_number(text):  # noqa: N802 (named after the rule)
+def test_M2_only_plain_ascii_digits_are_a_number(text):
     with pytest.raises(BadNumber):
         units.parse_decimal(text, field="quantity")
 
 
 @PROPERTY
 @given(whole=st.integers(0, 10**18 - 1), fraction=st.from_regex(r"\A(\.[0-9]{1,12})?\Z"))
-def test_M2_plain_digits_are_taken_exactly(whole, fraction):  # noqa: N802
+def test_M2_plain_digits_are_taken_exactly(whole, fraction):
     text = f"{whole}{fraction}"
     assert units.parse_decimal(text, field="price") == Decimal(text)
 
 
 @pytest.mark.parametrize("text", ["1e2000000", "1000000001", "-1", "0", "1e-9", "0.000000001", "Infinity", "NaN"])
-def test_M5_a_price_is_in_range_before_anything_else(text):  # noqa: N802
+def test_M5_a_price_is_in_range_before_anything_else(text):
     with pytest.raises((BadNumber, ArithmeticError)):
         units.price_units(Decimal(text), field="price")
 
 
 @pytest.mark.parametrize("text", ["90000000000.00000001", "-90000000000.00000001", "1e2000000", "0.000000001"])
-def test_M5_money_is_in_range_before_anything_else(text):  # noqa: N802
+def test_M5_money_is_in_range_before_anything_else(text):
     with pytest.raises(BadNumber):
         units.money_units(Decimal(text), field="amount")
 
 
 @PROPERTY
 @given(amount=st.integers(-units.MONEY_MAX, units.MONEY_MAX))
-def test_M1_decimal_text_and_units_are_the_same_number(amount):  # noqa: N802
+def test_M1_decimal_text_and_units_are_the_same_number(amount):
     text = units.decimal_text(amount)
     assert "e" not in text.lower()
     assert units.money_units(Decimal(text), field="amount") == amount
@@ -62,14 +62,14 @@ def test_M1_decimal_text_and_units_are_the_same_number(amount):  # noqa: N802
 
 @PROPERTY
 @given(value=st.floats(1e-8, 1e9), decimals=st.sampled_from([2, 8]))
-def test_M1_a_recorded_float_is_its_shortest_text(value, decimals):  # noqa: N802
+def test_M1_a_recorded_float_is_its_shortest_text(value, decimals):
     (found,) = units.floats_to_units(np.array([value]), decimals)
     assert found == floor(Fraction(repr(value)) * 10**decimals)
 
 
 @PROPERTY
 @given(notional=notionals, rate=rates)
-def test_M6_a_fee_rounds_up_and_a_rebate_to_the_smaller_one(notional, rate):  # noqa: N802
+def test_M6_a_fee_rounds_up_and_a_rebate_to_the_smaller_one(notional, rate):
     exact = Fraction(notional * rate, ONE)
     fee = units.fee_units(notional, rate)
     assert fee == ceil(exact)
@@ -78,7 +78,7 @@ def test_M6_a_fee_rounds_up_and_a_rebate_to_the_smaller_one(notional, rate):  # 
 
 @PROPERTY
 @given(cost=st.integers(-units.MONEY_MAX, units.MONEY_MAX), held=st.integers(1, 10**15), share=st.fractions(0, 1))
-def test_M6_removed_cost_is_half_even_and_the_last_part_exact(cost, held, share):  # noqa: N802
+def test_M6_removed_cost_is_half_even_and_the_last_part_exact(cost, held, share):
     closed = int(held * share)
     assert units.cost_removed_units(cost, closed, held) == round(Fraction(cost * closed, held))
     assert units.cost_removed_units(cost, held, held) == cost
@@ -86,7 +86,7 @@ def test_M6_removed_cost_is_half_even_and_the_last_part_exact(cost, held, share)
 
 @PROPERTY
 @given(price=prices, tick=ticks)
-def test_M6_limits_and_stops_go_to_the_tick_of_less_risk(price, tick):  # noqa: N802
+def test_M6_limits_and_stops_go_to_the_tick_of_less_risk(price, tick):
     below, above = units.price_floor(price, tick), units.price_ceiling(price, tick)
     assert below % tick == above % tick == 0
     assert below <= price <= above
@@ -99,12 +99,12 @@ def test_M6_limits_and_stops_go_to_the_tick_of_less_risk(price, tick):  # noqa: 
 @given(
     lots=st.integers(0, 10**9), rest=st.fractions(0, Fraction(999, 1000)), lot=st.sampled_from(["0.001", "1", "1000"])
 )
-def test_M6_a_quantity_goes_toward_zero(lots, rest, lot):  # noqa: N802
+def test_M6_a_quantity_goes_toward_zero(lots, rest, lot):
     value = Decimal(lots) * Decimal(lot) + Decimal(floor(rest * 1000)) * Decimal(lot) / 1000
     assert units.quantity_lots(value, lot_size=Decimal(lot)) == lots
 
 
 @PROPERTY
 @given(value=st.decimals("-100", "100", places=12))
-def test_M6_a_fine_rate_rounds_half_even_once(value):  # noqa: N802
+def test_M6_a_fine_rate_rounds_half_even_once(value):
     assert units.rate_units(value, field="rate") == round(Fraction(value) * ONE)

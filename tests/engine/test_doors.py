@@ -1,7 +1,6 @@
 """M5: numbers that no venue can write down are refused at the door, in both modes of the kernels, and nothing else
 happens.
 """
-# ruff: noqa: N802 (a test is named after its rule)
 
 import pytest
 

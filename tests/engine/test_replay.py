@@ -2,7 +2,6 @@
 
 Rules are those of sections 2, 9 and 10 of the engine's page; F1 and F5 are safety rules.
 """
-# ruff: noqa: N802 (a test is named after its rule)
 
 from dataclasses import replace
 from hashlib import sha256

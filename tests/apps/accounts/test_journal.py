@@ -1,4 +1,3 @@
-# ruff: noqa: N802 (a test is named after its rule)
 """Does the database itself refuse what the books forbid?"""
 
 from datetime import UTC, datetime

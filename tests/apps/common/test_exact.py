@@ -1,5 +1,4 @@
 """Do integers come out of the database as they went in?"""
-# ruff: noqa: N802 (a test is named after its rule)
 
 from decimal import Decimal
 

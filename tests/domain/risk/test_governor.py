@@ -1,7 +1,5 @@
 """D4, D5, D6: every rule at its boundary and on both sides, and what is said about a trim or a refusal."""
 
-# ruff: noqa: N802 (a test is named after its rule)
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """D5: of several scopes the tightest wins."""
 
-# ruff: noqa: N802 (a test is named after its rule)
-
 from dataclasses import fields, replace
 
 import pytest

@@ -1,5 +1,4 @@
 """F1: no signal of any strategy looks ahead; what is known of a bar stays what it was when more bars come."""
-# ruff: noqa: N802 (a test is named after its rule)
 
 from dataclasses import replace
 

@@ -134,14 +134,14 @@ def throw_lots(dice):
 
 @PROPERTY
 @given(seed=st.integers(0, 2**64 - 1))
-def test_M5_so_do_they_on_quotes_and_books(seed):  # noqa: N802 (named after the rule)
+def test_M5_so_do_they_on_quotes_and_books(seed):
     scenario = throw_quote_scenario(seed)
     assert Worker.shared().play(scenario) == play(scenario)
 
 
 @PROPERTY
 @given(seed=st.integers(0, 2**64 - 1))
-def test_M5_both_modes_keep_the_same_books_at_the_ends_of_the_range(seed):  # noqa: N802 (named after the rule)
+def test_M5_both_modes_keep_the_same_books_at_the_ends_of_the_range(seed):
     scenario = throw_scenario(seed)
     compiled = play(scenario)
     assert Worker.shared().play(scenario) == compiled

@@ -12,8 +12,6 @@ import bitnerve.domain.trading
 from tests.domain.trading.market import ONE, ask, enter, equity, open_venue, play, spec, units
 from tests.engine.profiles import PROPERTY
 
-# ruff: noqa: N802 (a test is named after its rule)
-
 sides = st.sampled_from(["BUY", "SELL"])
 modes = st.sampled_from(["CROSS", "ISOLATED"])
 SIGN = {"BUY": 1, "SELL": -1}
