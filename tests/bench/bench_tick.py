@@ -1,7 +1,7 @@
 """How long does a tick of a thousand entries take through database and tasks, and what does an entry cost?
 
-A process of its own drives the season, another is a Celery worker on a Redis broker, PostgreSQL is durable: the machine's
-at its usual port, for a private one has no network. Measured from the claim of a tick to its close with standings.
+A process of its own drives the season, another is a Celery worker on a Redis broker, and PostgreSQL is durable: the
+machine's at its usual port. Measured from the claim of a tick to its close with standings.
 """
 
 from __future__ import annotations
