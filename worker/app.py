@@ -46,6 +46,8 @@ def make_app(broker_url: str) -> Celery:
         broker_url=broker_url,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"polling_interval": 0.05} if broker_url.startswith("memory") else {},
+        # Whoever sends while the broker is away is told at once: the sweep sends again, and leases must be renewed.
+        task_publish_retry=False,
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
