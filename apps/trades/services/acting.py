@@ -25,7 +25,7 @@ from apps.market.selectors import MarketIncomplete, Window, open_window
 from apps.market.services import at_ms, bars_until
 from apps.trades.models import Decision as DecisionRow
 from apps.trades.services.checking import clean_text
-from apps.trades.services.deciding import SignalShelf, decide
+from apps.trades.services.deciding import Allowance, SignalShelf, decide
 from apps.trades.services.desks import Ruled, Superseded, Taken, put_down, take_up
 from bitnerve.domain.decisions.decision import Decision, hold
 from bitnerve.domain.strategies.catalog import Agent
@@ -35,10 +35,10 @@ from bitnerve.engine.tables import MarketTables
 
 CHUNK = 200
 """Entries that one task lets act."""
-SECONDS_EACH = 2.0
-"""What one strategy may take to decide."""
-SECONDS_AT_LEAST = 20.0
+ALLOWED = Allowance(strategy=2.0, signals=15.0, together=20.0)
 """What a chunk may take by the wall clock, however fast its market runs."""
+ALLOWED_STEPPED = Allowance(strategy=20.0, signals=20.0, together=25.0)
+"""The same where nobody waits: what a stepped season decides must not depend on how busy a machine is."""
 ATTEMPTS = 8
 MISSED = "MISSED"
 """The verdict on a decision that did not come."""
@@ -105,8 +105,7 @@ def rehearse(season: Season) -> None:
             tables=sitting.tables,
             agents=sitting.agents,
             shelf=_shelf,
-            seconds_each=SECONDS_AT_LEAST,
-            seconds=SECONDS_AT_LEAST,
+            allowance=ALLOWED_STEPPED,
         )
 
 
@@ -211,8 +210,7 @@ def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dic
             tables=sitting.tables,
             agents=sitting.agents,
             shelf=_shelf,
-            seconds_each=SECONDS_EACH,
-            seconds=SECONDS_AT_LEAST,
+            allowance=ALLOWED if season.speed > 0.0 else ALLOWED_STEPPED,
         )
         decided |= {taken.entries[number].pk: found[number] for number in missing}
     arrived_at = _arrive(tick, desk)

@@ -23,10 +23,20 @@ from bitnerve.engine.tables import MarketTables
 
 HISTORY_BARS = 4032
 """Bars that signals are made from: two weeks of five minutes. The longest signal looks back eleven days."""
-SECONDS_SIGNALS = 15.0
-"""What making a strategy's signals may take: much is made at once, and shared."""
 
 _signal_makers, _strategies = Asker("the strategy's signals"), Asker("the strategy")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What deciding may take, in seconds of the wall clock."""
+
+    strategy: float
+    """One strategy, to decide."""
+    signals: float
+    """One strategy, to make signals of everything before: much is made at once, and shared."""
+    together: float
+    """All strategies of a desk, and all their signals once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +102,15 @@ def decide(
     tables: MarketTables,
     agents: Sequence[Agent],
     shelf: SignalShelf,
-    seconds_each: float,
-    seconds: float,
+    allowance: Allowance,
 ) -> list[Decision]:
-    """Return a decision for every agent of a desk.
-
-    `seconds_each` is what one strategy may take to decide, `seconds` what all may; signals, which strategies share,
-    are made before and have as long once more.
-    """
+    """Return a decision for every agent of a desk; signals, which strategies share, are made before they are asked."""
     keys = [(market.pk, *agent.strategy.signals_key) for agent in agents]
     makers = {key: agent.strategy for key, agent in zip(keys, agents, strict=True)}
     made = _signal_makers.ask_all(
         {key: lambda one=one: shelf.get(market, tables, one, desk.bar) for key, one in makers.items()},
-        seconds_each=SECONDS_SIGNALS,
-        seconds=seconds,
+        seconds_each=allowance.signals,
+        seconds=allowance.together,
     )
 
     def ask(number: int) -> Decision:
@@ -115,8 +120,8 @@ def decide(
     able = [number for number, key in enumerate(keys) if not isinstance(made[key], Decision)]
     answers = _strategies.ask_all(
         {(market.pk, agents[number].name): lambda number=number: ask(number) for number in able},
-        seconds_each=seconds_each,
-        seconds=seconds,
+        seconds_each=allowance.strategy,
+        seconds=allowance.together,
     )
     return [
         made[key] if isinstance(made[key], Decision) else answers[market.pk, agent.name]

@@ -1,5 +1,7 @@
 """Every step of a tick may run zero, one or three times, or beside itself, and one that fails is alone with it."""
 
+# ruff: noqa: N802 (a test is named after its rule)
+
 import hashlib
 import threading
 import time
@@ -18,6 +20,7 @@ from apps.market.services import make_instant
 from apps.trades import selectors
 from apps.trades.models import Decision, EquityPoint, Order
 from apps.trades.services import acting
+from apps.trades.services.deciding import Allowance
 from apps.trades.services.streaming import Stream
 from bitnerve.domain.decisions.decision import BUY, OrderRequest, hold
 from bitnerve.domain.decisions.decision import Decision as Wish
@@ -254,7 +257,7 @@ def spin(view):
 
 def test_A7_an_entry_that_hangs_holds_and_the_others_are_on_time(enter, monkeypatch):
     """One spins, one sleeps in the system; at the next tick neither costs the others anything."""
-    monkeypatch.setattr(acting, "SECONDS_EACH", 0.5)
+    monkeypatch.setattr(acting, "ALLOWED_STEPPED", Allowance(strategy=0.5, signals=20.0, together=20.0))
     asleep = threading.Event()
     asked = []
 
@@ -282,9 +285,7 @@ def test_A7_an_entry_that_hangs_holds_and_the_others_are_on_time(enter, monkeypa
 
 
 def test_A7_signals_that_hang_hold_those_who_use_them_alone(enter, monkeypatch):
-    from apps.trades.services import deciding
-
-    monkeypatch.setattr(deciding, "SECONDS_SIGNALS", 0.5)
+    monkeypatch.setattr(acting, "ALLOWED_STEPPED", Allowance(strategy=20.0, signals=0.5, together=20.0))
 
     class Broods(Trades):
         name = "broods"

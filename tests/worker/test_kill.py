@@ -1,0 +1,98 @@
+"""A worker killed at twenty random moments changes nothing in the final books; nor does a broker that forgets all."""
+
+import random
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from apps.arenas.models import Season, Tick
+from apps.leaderboard.models import DayRoot, Standing
+from apps.market import services as markets
+from apps.market.services import make_instant
+from apps.trades import selectors
+from bitnerve.adapters.simulated.market import simulate
+from bitnerve.domain.ledger.checker import check_books
+from bitnerve.domain.strategies.catalog import list_agents
+from bitnerve.domain.timeframe import DAY_MS, parse_instant
+from bitnerve.engine.export import make_books
+from bitnerve.engine.replay import replay
+from tests.apps.common.redis_server import RedisServer
+from tests.apps.trades.arena import BAR_MS, CAPITAL, open_season, recorded_market
+from tests.apps.trades.rows import check_rows
+from tests.worker.processes import Processes
+
+pytestmark = pytest.mark.redis
+
+START = parse_instant("2026-01-01", field="start")
+WARM_BARS = 14 * DAY_MS // BAR_MS
+HOURS = 5
+TICKS = HOURS * 12 + 1
+KILLS = 20
+HANG_SECONDS = 60.0
+
+
+@pytest.fixture
+def broker():
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def arena(committed_db, broker, tmp_path):
+    processes = Processes(redis_url=broker.url, folder=tmp_path)
+    yield processes
+    processes.stop()
+
+
+def wait_for(done, arena):
+    until = time.monotonic() + HANG_SECONDS
+    while not done():
+        assert time.monotonic() < until, {name: arena.said(name) for name in arena.running}
+        threading.Event().wait(0.02)
+
+
+def closed() -> int:
+    return Tick.objects.filter(state=Tick.State.CLOSED).count()
+
+
+def test_twenty_kills_and_an_emptied_broker_change_nothing_in_the_books(arena, broker, tmp_path):
+    """Kills are spread over the season's ticks, each at a random instant after one has closed."""
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    recording = simulate(seed=5, symbol_count=4, start_at=START - WARM_BARS * BAR_MS, bar_count=WARM_BARS + HOURS * 12)
+    market = recorded_market(recording, tmp_path)
+    recording = markets.open_feed(market).recording(1)
+    season = open_season(
+        market, starts_at=make_instant(START), ends_at=make_instant(START) + timedelta(hours=HOURS), seed=5
+    )
+    names = ["dispatcher", "first", "second"]
+    for name in names:
+        arena.start(name)
+
+    flushed_at = dice.randrange(KILLS)
+    for number in range(KILLS):
+        wait_for(lambda number=number: closed() >= number * (TICKS - 1) // KILLS + 1, arena)
+        # Not to wait for anything: the instant within a tick is left to chance.
+        threading.Event().wait(dice.random() * 0.4)
+        if number == flushed_at:
+            broker.client.flushall()
+        victim = dice.choice(names)
+        arena.kill(victim)
+        arena.start(victim)
+
+    wait_for(lambda: Season.objects.get(pk=season.pk).state == Season.State.FINAL, arena)
+    assert closed() == Tick.objects.count() == TICKS
+    run = selectors.load_run(season)
+    wanted = replay(recording=recording, agents=list_agents(), capital=CAPITAL, tick_ms=BAR_MS, start_at=START, seed=5)
+    books, replayed = make_books(run=run), make_books(run=wanted)
+    assert len(replayed.tables["fills"]["fill_id"]) > 10
+    assert books.season["books_sha256"] == replayed.season["books_sha256"]
+    assert check_books(books).books_sha256 == replayed.season["books_sha256"]
+    assert run.decisions.snapshots == wanted.decisions.snapshots
+    check_rows()
+    assert set(Standing.objects.values_list("as_of", flat=True)) == {season.ends_at}
+    assert DayRoot.objects.filter(season=season, at=season.ends_at).count() == 1
