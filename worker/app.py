@@ -48,13 +48,9 @@ def make_app(broker_url: str) -> Celery:
     celery.conf.update(
         broker_url=broker_url,
         broker_connection_retry_on_startup=True,
-<<<<<<< HEAD
         broker_transport_options={"polling_interval": 0.05} if alone else {},
-=======
-        broker_transport_options={"polling_interval": 0.05} if broker_url.startswith("memory") else {},
         # Whoever sends while the broker is away is told at once: the sweep sends again, and leases must be renewed.
         task_publish_retry=False,
->>>>>>> w-trouble
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,

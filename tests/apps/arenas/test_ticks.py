@@ -1,7 +1,5 @@
 """The clock of a season and its ticks: rules A1 to A4, with several who drive at once."""
 
-# ruff: noqa: N802 (a test is named after its rule)
-
 import threading
 import time
 from datetime import timedelta

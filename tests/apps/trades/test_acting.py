@@ -1,7 +1,5 @@
 """Every step of a tick may run zero, one or three times, or beside itself, and one that fails is alone with it."""
 
-# ruff: noqa: N802 (a test is named after its rule)
-
 import hashlib
 import threading
 import time
