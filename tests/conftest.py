@@ -31,8 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not settings.HAS_OWN_SERVER or config.option.collectonly:
         return
     server = _server()
-    if server.start():
-        config.add_cleanup(server.stop)
+    server.start()
+    # Two runs of the tests beside each other share it; the last one stops it.
+    config.add_cleanup(server.release)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from celery.worker import WorkController
 
@@ -13,6 +14,7 @@ from worker.stream import Streamer
 WORKERS = 2
 READY_SECONDS = 10.0
 JOIN_SECONDS = 3.0
+"""For all of them together: who presses Ctrl-C does not wait longer."""
 
 
 class Arena:
@@ -47,9 +49,9 @@ class Arena:
         """Let go of every season, and wait for what is under way; what is not done by then is found again later."""
         self._dispatcher.stop()
         self._streamer.stop()
-        for thread in self._threads[1:]:
-            thread.join(JOIN_SECONDS)
         self._worker.should_stop = True
         stopper = threading.Thread(target=self._worker.stop, daemon=True)
         stopper.start()
-        stopper.join(JOIN_SECONDS)
+        until = time.monotonic() + JOIN_SECONDS
+        for thread in (*self._threads[1:], stopper):
+            thread.join(max(0.0, until - time.monotonic()))

@@ -22,6 +22,8 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from bitnerve.domain.errors import Refusal
+
 LAST_KEPT_SECONDS = 3600
 ANSWER_SECONDS_MAX = 2.0
 """How long Redis may take to answer before it counts as down."""
@@ -31,6 +33,25 @@ SILENCE_SECONDS = 5.0
 _PATIENCE: dict[str, Any] = {"socket_timeout": ANSWER_SECONDS_MAX, "socket_connect_timeout": ANSWER_SECONDS_MAX}
 
 logger = logging.getLogger(__name__)
+
+
+class NoRedis(Refusal):
+    """A Redis server that does not answer."""
+
+    code = "NO_REDIS"
+
+
+def check_redis(url: str) -> None:
+    """Raise `NoRedis`, which names the place and never a password, unless a server answers there."""
+    try:
+        with redis.Redis.from_url(url, **_PATIENCE) as client:
+            place = client.connection_pool.connection_kwargs
+            client.ping()
+    except ValueError as error:
+        raise NoRedis(f"REDIS_URL: it is no address of a server: {error}") from None
+    except RedisError as error:
+        where = f"{place.get('host', place.get('path', 'localhost'))}:{place.get('port', '')}/{place.get('db', 0)}"
+        raise NoRedis(f"REDIS_URL: {where}: {error}") from None
 
 
 class Bus(Protocol):

@@ -36,18 +36,17 @@ def private_server(options: tuple[str, ...] = ()) -> PrivateServer:
 
 @contextlib.contextmanager
 def running_database(report: Report = lambda _: None) -> Iterator[None]:
-    """Have a database for a while: where none is configured, start the private server and stop it afterwards."""
+    """Have a database for a while: where none is configured, the private server, which its last user stops."""
     if not settings.HAS_OWN_SERVER:
         yield
         return
     server = private_server()
-    started = server.start(report)
     try:
+        server.start(report)
         yield
     finally:
         connections.close_all()
-        if started:
-            server.stop()
+        server.release()
 
 
 def prepare_database(report: Report = lambda _: None) -> None:

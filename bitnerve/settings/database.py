@@ -9,8 +9,10 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 DATABASE = "bitnerve"
 OWNER = "bitnerve_owner"
@@ -49,14 +51,26 @@ def connect(env: environ.Env, server: PrivateServer) -> dict[str, dict[str, Any]
     """
     common = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
     if env.str("DATABASE_URL", default=""):
-        owner = env.db_url("DATABASE_URL")
+        owner = _read(env, "DATABASE_URL")
         application = {**owner, "USER": APPLICATION}
         if env.str("DATABASE_APP_URL", default=""):
-            application = env.db_url("DATABASE_APP_URL")
+            application = _read(env, "DATABASE_APP_URL")
     else:
         place = {"ENGINE": "django.db.backends.postgresql", "NAME": DATABASE, "HOST": str(server.socket)}
         owner, application = {**place, "USER": OWNER}, {**place, "USER": APPLICATION}
     return {"default": {**application, **common}, "owner": {**owner, **common, "CONN_MAX_AGE": 0}}
+
+
+def _read(env: environ.Env, name: str) -> dict[str, Any]:
+    """Return where a variable points; raise `ImproperlyConfigured`, which never shows what may hold a password."""
+    try:
+        place: dict[str, Any] = env.db_url(name)
+    except (ValueError, ImproperlyConfigured):
+        place = {}
+    if place.get("ENGINE") != "django.db.backends.postgresql" or not place.get("NAME"):
+        raise ImproperlyConfigured(f"{name}: not an address like postgres://user:password@host:5432/database")
+    # A socket's folder stands in an address with its slashes as %2F.
+    return {**place, "HOST": unquote(place["HOST"] or "")}
 
 
 class OwnerMigrates:

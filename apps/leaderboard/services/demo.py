@@ -51,6 +51,10 @@ class DemoRequest:
     funding: tuple[Path, ...] = ()
     speed: float | None = None
     """Market time per wall time; None for one tick in five seconds."""
+    symbols: int = SYMBOLS
+    first_day: timedelta = FIRST_DAY
+    """What is played at once."""
+    length: timedelta = LENGTH
 
 
 def open_demo(request: DemoRequest, report: Report) -> Season:
@@ -66,8 +70,8 @@ def open_demo(request: DemoRequest, report: Report) -> Season:
     if season is None:
         report("opening a season")
         number = arena.seasons.count() + 1
-        season = _open_recorded(arena, number, request) if request.candles else _open_simulated(arena, number)
-    _bring_up(season, report)
+        season = _open_recorded(arena, number, request) if request.candles else _open_simulated(arena, number, request)
+    _bring_up(season, request.first_day, report)
     speed = request.speed or season.tick_ms / 5000
     Season.objects.filter(pk=season.pk).update(speed=speed)
     season.refresh_from_db()
@@ -84,16 +88,16 @@ def _matches(season: Season, request: DemoRequest) -> bool:
     return season.market.source == Market.Source.RECORDED and season.market.parameters["candles"] == asked
 
 
-def _open_simulated(arena: Arena, number: int) -> Season:
+def _open_simulated(arena: Arena, number: int, request: DemoRequest) -> Season:
     starts_at = markets.make_instant(STARTS_AT)
     market = markets.create_market(
         slug=f"{ARENA}-{number}",
         name="Simulated",
         source=Market.Source.SIMULATED,
         starts_at=starts_at - WARM_UP,
-        parameters={"seed": SEED + number - 1, "symbol_count": SYMBOLS},
+        parameters={"seed": SEED + number - 1, "symbol_count": request.symbols},
     )
-    return _open(arena, number, market, starts_at, starts_at + LENGTH, quote_every_ms=MINUTE_MS)
+    return _open(arena, number, market, starts_at, starts_at + request.length, quote_every_ms=MINUTE_MS)
 
 
 def _open_recorded(arena: Arena, number: int, request: DemoRequest) -> Season:
@@ -144,9 +148,9 @@ def _open(
     return season
 
 
-def _bring_up(season: Season, report: Report) -> None:
+def _bring_up(season: Season, first_day: timedelta, report: Report) -> None:
     """Store the candles behind the season and play its first day, as far as that has not been done."""
-    present = season.starts_at + FIRST_DAY
+    present = season.starts_at + first_day
     market = season.market
     while market.collected_until < present:
         until = min(market.collected_until + _COLLECT, present)

@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bitnerve.domain.errors import Refusal
 
@@ -44,6 +44,7 @@ class PrivateServer:
         self._folder, self._socket, self._as_nobody = folder, socket, as_nobody
         self._data = folder / "data"
         self._options = tuple(options)
+        self._use: IO[str] | None = None
 
     def start(self, report: Report = lambda _: None) -> bool:
         """Start the server unless it runs, and return whether it did not.
@@ -52,6 +53,7 @@ class PrivateServer:
         """
         programs = self._install(report)
         with self._alone():
+            self._begin_use()
             if self._answers(programs):
                 return False
             if not (self._data / "PG_VERSION").exists():
@@ -60,6 +62,30 @@ class PrivateServer:
             report("starting PostgreSQL")
             self._launch(programs)
         return True
+
+    def release(self) -> None:
+        """Stop the server unless another program that started or adopted it still uses it.
+
+        Whoever was killed uses it no more, so what it left running is stopped by the next.
+        """
+        self.end_use()
+        with self._alone(), (self._folder / "users.lock").open("a") as users:
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return
+            self.stop()
+
+    def end_use(self) -> None:
+        """Use the server no more, and leave it running."""
+        if self._use is not None:
+            self._use.close()
+            self._use = None
+
+    def _begin_use(self) -> None:
+        if self._use is None:
+            self._use = (self._folder / "users.lock").open("a")
+            fcntl.flock(self._use, fcntl.LOCK_SH)
 
     def stop(self) -> None:
         """Stop the server if it runs: sessions end, nothing that was committed is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import logging
@@ -11,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,23 @@ import uvicorn
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandParser
+from django.db import close_old_connections, connection
+from django.db.utils import Error as DatabaseError
+from rich.console import Console
 
+from apps.arenas.models import Season
 from apps.common import database
+from apps.common.bus import check_redis
 from apps.common.command import HouseCommand, open_console
 from apps.common.wire import server_settings
+from apps.leaderboard.services import demo
 from apps.leaderboard.services.demo import DemoRequest, NoRecording, open_demo
 from bitnerve.domain.errors import Refusal
 
 HOST = "127.0.0.1"
 SPEED_MAX = 3600.0
+TICK = timedelta(minutes=5)
+OVER_SECONDS = 1.0
 
 
 class PortTaken(Refusal):
@@ -58,6 +68,10 @@ class Command(HouseCommand):
         parser.add_argument("--market", default=os.environ.get("MARKET") or "simulated", help="simulated or replay")
         parser.add_argument("--candles", default=os.environ.get("CANDLES") or "", help="recordings, with replay")
         parser.add_argument("--funding", default=os.environ.get("FUNDING") or "")
+        # For tests, which have less time than a spectator.
+        parser.add_argument("--symbols", type=int, default=demo.SYMBOLS, help=argparse.SUPPRESS)
+        parser.add_argument("--first-day-ticks", type=int, default=demo.FIRST_DAY // TICK, help=argparse.SUPPRESS)
+        parser.add_argument("--ticks", type=int, default=demo.LENGTH // TICK, help=argparse.SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, serve, and put everything away again."""
@@ -76,6 +90,8 @@ class Command(HouseCommand):
                     said.append(name)
                     console.print(f"{name} ...")
 
+            if settings.REDIS_URL:
+                check_redis(settings.REDIS_URL)
             with database.running_database(report):
                 if reset:
                     report("forgetting the last demo")
@@ -89,7 +105,32 @@ class Command(HouseCommand):
                     f"{season.arena.name}, season {season.number}: http://{HOST}:{port}/   "
                     f"({time.monotonic() - began:.0f} s; {season.speed:g} times real time; Ctrl-C stops it)"
                 )
-                _serve(listener)
+                with _told_when_over(season, console):
+                    _serve(listener)
+
+
+@contextlib.contextmanager
+def _told_when_over(season: Season, console: Console) -> Iterator[None]:
+    """Say once that the season has come to its end; its pages stay."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(OVER_SECONDS):
+            with contextlib.suppress(DatabaseError):
+                if Season.objects.filter(pk=season.pk, state=Season.State.FINAL).exists():
+                    console.print("the season is over: its pages stay until Ctrl-C, the next start opens another")
+                    break
+                continue
+            close_old_connections()
+        connection.close()
+
+    watcher = threading.Thread(target=watch, name="over", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join(OVER_SECONDS)
 
 
 def _serve(listener: socket.socket) -> None:
@@ -129,7 +170,14 @@ def _read_request(options: dict[str, Any]) -> DemoRequest:
         raise NoRecording("MARKET=replay: name the recordings to replay with CANDLES=FILE")
     if options["market"] == "simulated" and (candles or funding):
         raise BadSetting("CANDLES, FUNDING: only a replay takes recordings; add MARKET=replay")
-    return DemoRequest(candles=candles, funding=funding, speed=speed)
+    return DemoRequest(
+        candles=candles,
+        funding=funding,
+        speed=speed,
+        symbols=options["symbols"],
+        first_day=options["first_day_ticks"] * TICK,
+        length=options["ticks"] * TICK,
+    )
 
 
 def _read_paths(field: str, text: str) -> tuple[Path, ...]:
