@@ -61,7 +61,7 @@ def closed() -> int:
 def test_twenty_kills_and_an_emptied_broker_change_nothing_in_the_books(arena, broker, tmp_path):
     """Kills are spread over the season's ticks, each at a random instant after one has closed."""
     seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 - shown with a failure, which it makes possible to look at again
+    print(f"seed {seed}")
     dice = random.Random(seed)
     recording = simulate(seed=5, symbol_count=4, start_at=START - WARM_BARS * BAR_MS, bar_count=WARM_BARS + HOURS * 12)
     market = recorded_market(recording, tmp_path)

