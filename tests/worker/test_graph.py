@@ -69,7 +69,7 @@ def test_a_task_makes_one_call_into_one_service():
 HEAVY = ("litellm", "ccxt", "lightgbm", "statsmodels", "matplotlib", "mlx", "torch", "sklearn")
 
 
-@pytest.mark.parametrize("module", ["worker.app", "worker.process", "worker.tasks.arena"])
+@pytest.mark.parametrize("module", ["worker.app", "worker.process", "worker.app, worker.tasks.arena"])
 def test_importing_a_worker_loads_nothing_heavy(module):
     code = f"import {module}, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     environment = {"DJANGO_SETTINGS_MODULE": "bitnerve.settings.test", "PATH": ""}
