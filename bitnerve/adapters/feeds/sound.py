@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from bitnerve.domain.market.recording import Recording
-from bitnerve.domain.market.soundness import BAD_QUOTE, CROSSED_BOOK, PRICE_MAX, Sound, find_flaws, make_sound
+from bitnerve.domain.market.soundness import BAD_QUOTE, CROSSED_BOOK, Sound, find_flaws, make_sound
 from bitnerve.domain.trading import tape
+from bitnerve.domain.units import PRICE_MAX
 from bitnerve.engine.ports import Feed
 
 TAPES_KEPT = 16

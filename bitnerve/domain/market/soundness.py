@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from bitnerve.domain.kernel import INT64_MAX
 from bitnerve.domain.market.recording import Candles, Integers, Recording
-from bitnerve.domain.units import SCALE
-
-PRICE_MAX = 10**9 * SCALE
-"""Rule M5."""
+from bitnerve.domain.units import MONEY_MAX, PRICE_MAX, QUANTITY_MAX, SCALE
 
 BAD_PRICE, BAD_RANGE, BAD_VOLUME, BAD_MARK = "BAD_PRICE", "BAD_RANGE", "BAD_VOLUME", "BAD_MARK"
 STALE, JUMP = "STALE", "JUMP"
@@ -39,7 +37,8 @@ class Sound:
 def make_sound(recording: Recording) -> Sound:
     """Return the recording with what cannot be true replaced; the same arrays where nothing is wrong."""
     candles = recording.candles
-    wrong = _wrong_bars(candles)
+    most = [min(int(QUANTITY_MAX / one.lot_size), INT64_MAX) for one in recording.instruments]
+    wrong = _wrong_bars(candles, np.array(most, dtype=np.int64))
     marks = _wrong_marks(recording.mark)
     mended = replace(
         recording,
@@ -49,7 +48,7 @@ def make_sound(recording: Recording) -> Sound:
     return Sound(mended, wrong, marks)
 
 
-def _wrong_bars(candles: Candles) -> Codes:
+def _wrong_bars(candles: Candles, lots_max: Integers) -> Codes:
     prices = (candles.open, candles.high, candles.low, candles.close)
     is_blank = np.all([price == 0 for price in prices], axis=0)
     bad_price = np.any([(price <= 0) | (price > PRICE_MAX) for price in prices], axis=0) & ~is_blank
@@ -58,6 +57,7 @@ def _wrong_bars(candles: Candles) -> Codes:
     bad_volume = (
         (candles.volume < 0) | (candles.quote_volume < 0) | ((candles.volume > 0) & (candles.quote_volume == 0))
     )
+    bad_volume |= (candles.volume > lots_max) | (candles.quote_volume > MONEY_MAX)
     bad_volume |= is_blank & (candles.volume != 0)
     return np.select([bad_price, bad_range & ~is_blank, bad_volume], [1, 2, 3], 0).astype(np.int8)
 

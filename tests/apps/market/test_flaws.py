@@ -128,6 +128,7 @@ BROKEN = {
     "upside_down": (lambda feed: set_bar(feed, high=1), "BAD_RANGE"),
     "below_itself": (lambda feed: set_bar(feed, low=2**55), "BAD_RANGE"),
     "less_than_no_volume": (lambda feed: set_bar(feed, volume=-1), "BAD_VOLUME"),
+    "endless_volume": (lambda feed: set_bar(feed, volume=2**62), "BAD_VOLUME"),
     "volume_for_nothing": (lambda feed: set_bar(feed, quote_volume=0), "BAD_VOLUME"),
     "mark": (lambda feed: feed.mark.__setitem__((WARM, 1), 0), "BAD_MARK"),
     "negative_mark": (lambda feed: feed.mark.__setitem__((WARM, 1), -7), "BAD_MARK"),
