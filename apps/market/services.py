@@ -14,9 +14,11 @@ from apps.market.models import Instrument, Market, Snapshot
 from apps.market.selectors import Window
 from bitnerve.adapters.feeds.recorded import RecordedFeed
 from bitnerve.adapters.feeds.simulated import SimulatedFeed
+from bitnerve.adapters.feeds.sound import SoundFeed
 from bitnerve.adapters.recordings import load_recording
 from bitnerve.domain.market.instrument import Instrument as Contract
 from bitnerve.domain.market.recording import Recording
+from bitnerve.domain.risk.limits import Limits
 from bitnerve.engine.export import instrument_document
 from bitnerve.engine.ports import Feed
 from bitnerve.engine.snapshots import begin_snapshots, snapshot_digest
@@ -25,7 +27,7 @@ _CANDLES = ("open", "high", "low", "close", "quote_volume")
 _BATCH_BARS = 1152
 """Bars that are stored in one statement: four days of five minutes."""
 
-_feeds: dict[int, Feed] = {}
+_feeds: dict[int, SoundFeed] = {}
 
 
 def make_instant(at_ms: int) -> datetime:
@@ -38,10 +40,10 @@ def at_ms(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def open_feed(market: Market) -> Feed:
-    """Return this process's feed of a market."""
+def open_feed(market: Market) -> SoundFeed:
+    """Return this process's feed of a market, which hands out nothing that cannot be true."""
     if market.pk not in _feeds:
-        _feeds[market.pk] = _make_feed(market)
+        _feeds[market.pk] = SoundFeed(_make_feed(market))
     return _feeds[market.pk]
 
 
@@ -75,7 +77,7 @@ def create_market(*, slug: str, name: str, source: str, starts_at: datetime, par
     A simulated one begins at `starts_at`; a recorded one when its recording begins.
     """
     market = Market(slug=slug, name=name, source=source, parameters=parameters, starts_at=starts_at)
-    feed = _make_feed(market)
+    feed = SoundFeed(_make_feed(market))
     recording = feed.recording(1)
     market.starts_at = make_instant(recording.candles.start_at)
     market.collected_until = market.starts_at
@@ -186,10 +188,13 @@ def _make_months(table: str, recording: Recording, first: int, last: int) -> Non
         cursor.execute("SELECT make_month(%s, month) FROM unnest(%s::date[]) AS month", [table, sorted(months)])
 
 
-def capture(*, market: Market, series: str, at: datetime, window: Window) -> Snapshot:
+def capture(
+    *, market: Market, series: str, at: datetime, window: Window, limits: Limits, quote_every_ms: int = 0
+) -> Snapshot:
     """Store the hash of everything that can be seen at an instant, and return it; the same call returns the same.
 
-    A chain: each hash takes in the one before, so one hash stands for the whole history up to its instant.
+    A chain: each hash takes in the one before, so one hash stands for the whole history up to its instant. Beside it
+    stands what is wrong with what has come since then; `quote_every_ms` is 0 where there are no quotes.
     """
     found = Snapshot.objects.filter(series=series, taken_at=at).first()
     if found is not None:
@@ -198,13 +203,22 @@ def capture(*, market: Market, series: str, at: datetime, window: Window) -> Sna
     tables = window.tables(bars_until(market, at))
     seen = bars_until(market, before.taken_at) if before else 0
     digest = bytes.fromhex(before.sha256) if before else begin_snapshots(tables.recording.symbols)
+    bar = bars_until(market, at)
+    flaws = open_feed(market).flaws(
+        first=min(seen, max(0, bar - 1)) if before else max(0, bar - 1),
+        until=bar,
+        every_ms=quote_every_ms,
+        stale_bars_max=limits.stale_bars_max,
+        jump_max=limits.jump_max,
+    )
     snapshot, _ = Snapshot.objects.get_or_create(
         series=series,
         taken_at=at,
         defaults={
             "market": market,
             "seen_from": make_instant(tables.recording.bar_at(seen)),
-            "sha256": snapshot_digest(digest, tables.bars, tables.mark, seen, bars_until(market, at)).hex(),
+            "sha256": snapshot_digest(digest, tables.bars, tables.mark, seen, bar).hex(),
+            "flaws": [{"symbol": symbol, "rule": rule} for symbol, rule in flaws],
         },
     )
     return snapshot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,6 +71,8 @@ class World:
         self.now = 0
         """Milliseconds: when an order that is handed in now is accepted."""
         self.tick = 0
+        self.flaws: Mapping[str, str] = {}
+        """What is wrong with what is seen of a symbol: nobody may take new risk in it."""
         self._facts = zeros(2)
         self._funding_cursor = 0
         self._peak = [capital] * len(self.agents)
@@ -210,6 +212,7 @@ class World:
             quantity=int(self.exchange.positions[a, column, positions.QUANTITY]),
             leverage=int(self.exchange.positions[a, column, positions.LEVERAGE]),
             resting_lots=self.resting_lots(a, column),
+            flaw=self.flaws.get(self.symbols[column], ""),
         )
 
     def pending(self, a: int) -> tuple[int, ...]:

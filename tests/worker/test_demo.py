@@ -142,7 +142,7 @@ def test_a_season_whose_market_has_ended_is_final_and_says_so(make_home):
 def test_a_signal_while_it_starts_leaves_nothing_behind(make_home):
     """Early and late in the start; the next start makes good what was left half done."""
     home = make_home()
-    for sign in ("starting PostgreSQL", "storing candles", "rehearsing"):
+    for sign in ("starting PostgreSQL", "playing the first day"):
         demo = home.start(PORT=free_port(), **FAST)
         wait_for(lambda demo=demo, sign=sign: sign in demo.said or demo.process.poll() is not None)
         assert demo.end(signal.SIGTERM) == 130, demo.said

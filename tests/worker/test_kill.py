@@ -58,17 +58,40 @@ def closed() -> int:
     return Tick.objects.filter(state=Tick.State.CLOSED).count()
 
 
+def open_recorded(folder, hours):
+    """Return a recording, written to files and read again, and a season that runs it as fast as it is driven."""
+    recording = simulate(seed=5, symbol_count=4, start_at=START - WARM_BARS * BAR_MS, bar_count=WARM_BARS + hours * 12)
+    market = recorded_market(recording, folder)
+    season = open_season(
+        market, starts_at=make_instant(START), ends_at=make_instant(START) + timedelta(hours=hours), seed=5
+    )
+    return markets.open_feed(market).recording(1), season
+
+
+def check_books_of(season, recording, ticks):
+    """Every tick was closed, and the books are those of a replay to the last unit."""
+    assert closed() == Tick.objects.count() == ticks
+    run = selectors.load_run(season)
+    wanted = replay(recording=recording, agents=list_agents(), capital=CAPITAL, tick_ms=BAR_MS, start_at=START, seed=5)
+    books, replayed = make_books(run=run), make_books(run=wanted)
+    assert len(replayed.tables["fills"]["fill_id"]) > 10
+    assert books.season["books_sha256"] == replayed.season["books_sha256"]
+    assert check_books(books).books_sha256 == replayed.season["books_sha256"]
+    assert run.decisions.snapshots == wanted.decisions.snapshots
+    check_rows()
+    assert set(Standing.objects.values_list("as_of", flat=True)) == {season.ends_at}
+
+
+def is_final(season):
+    return Season.objects.get(pk=season.pk).state == Season.State.FINAL
+
+
 def test_twenty_kills_and_an_emptied_broker_change_nothing_in_the_books(arena, broker, tmp_path):
     """Kills are spread over the season's ticks, each at a random instant after one has closed."""
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     dice = random.Random(seed)
-    recording = simulate(seed=5, symbol_count=4, start_at=START - WARM_BARS * BAR_MS, bar_count=WARM_BARS + HOURS * 12)
-    market = recorded_market(recording, tmp_path)
-    recording = markets.open_feed(market).recording(1)
-    season = open_season(
-        market, starts_at=make_instant(START), ends_at=make_instant(START) + timedelta(hours=HOURS), seed=5
-    )
+    recording, season = open_recorded(tmp_path, HOURS)
     names = ["dispatcher", "first", "second"]
     for name in names:
         arena.start(name)
@@ -84,15 +107,22 @@ def test_twenty_kills_and_an_emptied_broker_change_nothing_in_the_books(arena, b
         arena.kill(victim)
         arena.start(victim)
 
-    wait_for(lambda: Season.objects.get(pk=season.pk).state == Season.State.FINAL, arena)
-    assert closed() == Tick.objects.count() == TICKS
-    run = selectors.load_run(season)
-    wanted = replay(recording=recording, agents=list_agents(), capital=CAPITAL, tick_ms=BAR_MS, start_at=START, seed=5)
-    books, replayed = make_books(run=run), make_books(run=wanted)
-    assert len(replayed.tables["fills"]["fill_id"]) > 10
-    assert books.season["books_sha256"] == replayed.season["books_sha256"]
-    assert check_books(books).books_sha256 == replayed.season["books_sha256"]
-    assert run.decisions.snapshots == wanted.decisions.snapshots
-    check_rows()
-    assert set(Standing.objects.values_list("as_of", flat=True)) == {season.ends_at}
+    wait_for(lambda: is_final(season), arena)
+    check_books_of(season, recording, TICKS)
     assert DayRoot.objects.filter(season=season, at=season.ends_at).count() == 1
+
+
+def test_a_broker_that_is_away_for_a_while_is_waited_for(arena, broker, tmp_path):
+    """Redis dies with all it knows, twice, and comes back empty; ticks stand still meanwhile and none is missed."""
+    recording, season = open_recorded(tmp_path, 2)
+    arena.start("dispatcher")
+    arena.start("worker")
+    for number in (3, 10):
+        wait_for(lambda number=number: closed() >= number, arena)
+        said = arena.said("dispatcher").count("the dispatcher waits")
+        broker.stop()
+        wait_for(lambda said=said: arena.said("dispatcher").count("the dispatcher waits") > said, arena)
+        broker.start()
+    wait_for(lambda: is_final(season), arena)
+    check_books_of(season, recording, 25)
+    assert all(process.poll() is None for process in arena.running.values())

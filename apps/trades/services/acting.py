@@ -20,7 +20,7 @@ from apps.arenas.models import Entry, Season, Tick
 from apps.arenas.selectors import agent_of, capital_of, limits_of, market_now, rules_of, tick_count, tick_step
 from apps.arenas.services.ticks import end_season, is_over, lock_open_tick
 from apps.market import services as markets
-from apps.market.models import Market
+from apps.market.models import Market, Snapshot
 from apps.market.selectors import MarketIncomplete, Window, open_window
 from apps.market.services import at_ms, bars_until
 from apps.trades.models import Decision as DecisionRow
@@ -28,6 +28,7 @@ from apps.trades.services.checking import clean_text
 from apps.trades.services.deciding import Allowance, SignalShelf, decide
 from apps.trades.services.desks import Ruled, Superseded, Taken, put_down, take_up
 from bitnerve.domain.decisions.decision import Decision, hold
+from bitnerve.domain.market.soundness import JUMP, STALE
 from bitnerve.domain.strategies.catalog import Agent
 from bitnerve.engine.desk import Desk, TapeOf
 from bitnerve.engine.replay import NO_ORDERS
@@ -76,8 +77,20 @@ def open_tick(*, tick_id: int, epoch: int) -> list[list[int]]:
         if reason:
             Tick.objects.filter(pk=tick_id).update(reason=reason)
             return []
-        snapshot = markets.capture(market=market, series=season.slug, at=tick.at, window=open_window(market))
-        Tick.objects.filter(pk=tick_id, snapshot=None).update(snapshot=snapshot)
+        snapshot = markets.capture(
+            market=market,
+            series=season.slug,
+            at=tick.at,
+            window=open_window(market),
+            limits=limits_of(season),
+            quote_every_ms=season.rules["quote_every"] * 1000 if season.with_quotes else 0,
+        )
+        is_last = tick.number >= tick_count(season)
+        # At the end everybody must be marked, at whatever prices there are.
+        reason = "" if is_last else _why_nobody_can(market, snapshot)
+        Tick.objects.filter(pk=tick_id, snapshot=None).update(snapshot=snapshot, reason=reason)
+        if reason:
+            return []
     if tick.number >= tick_count(season):
         return []
     ids = list(
@@ -91,6 +104,17 @@ def _why_skip(market: Market, tick: Tick) -> str:
         return ""
     late = (tick.at - market.collected_until).total_seconds()
     return f"market data ends {late:.0f} s before the tick: nobody trades on old prices"
+
+
+def _why_nobody_can(market: Market, snapshot: Snapshot) -> str:
+    flawed = {flaw["symbol"] for flaw in snapshot.flaws}
+    bar = bars_until(market, snapshot.taken_at)
+    recording = open_window(market).tables(bar).recording
+    listed = {symbol for symbol, mark in zip(recording.symbols, recording.mark[bar].tolist(), strict=True) if mark > 0}
+    if not flawed or listed - flawed:
+        return ""
+    rules = ", ".join(sorted({flaw["rule"] for flaw in snapshot.flaws}))
+    return f"no symbol has a price to trade on: {rules}"[:200]
 
 
 def rehearse(season: Season) -> None:
@@ -217,11 +241,18 @@ def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dic
     late = arrived_at > at_ms(tick.deadline_at) and season.speed > 0.0
     if late:
         return 0
+    desk.flaws = _no_risk(tick)
     ruled = {}
     for number, entry in enumerate(taken.entries):
         # When the venue takes the orders: a replay of the season must hand them in at the same instant.
         ruled[number] = _rule(desk, number, decided[entry.pk], desk.now)
     return len(ruled) if store(sitting, tick, epoch, ruled) else 0
+
+
+def _no_risk(tick: Tick) -> dict[str, str]:
+    """Return what is wrong with a tick's symbols, as far as the governor does not see it in the prices itself."""
+    flaws = tick.snapshot.flaws if tick.snapshot else []
+    return {flaw["symbol"]: flaw["rule"] for flaw in flaws if flaw["rule"] not in (STALE, JUMP)}
 
 
 def _arrive(tick: Tick, desk: Desk) -> int:

@@ -36,6 +36,8 @@ class SymbolState:
     leverage: int
     resting_lots: int
     """Lots of resting orders that could open or add."""
+    flaw: str = ""
+    """What is wrong with what was seen of the symbol, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ def check_symbol(case: _Case) -> Answer:
 def check_data(case: _Case) -> Answer:
     """Refuse new risk on a price that is missing, stale or absurd."""
     symbol, limits = case.symbol, case.limits
+    if symbol.flaw:
+        return 0, symbol.flaw, "sound prices"
     if symbol.last <= 0 or symbol.mark <= 0:
         return 0, "no price", "a price"
     if symbol.bars_silent >= limits.stale_bars_max:
