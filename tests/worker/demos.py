@@ -22,7 +22,7 @@ START_SECONDS_MAX = 120.0
 FORGOTTEN = ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "PORT", "SPEED", "MARKET", "CANDLES", "FUNDING", "RESET")
 
 
-def wait_for(done: Any, seconds: float = 60.0, why: Any = lambda: "waited in vain") -> None:
+def wait_for(done: Any, seconds: float = 240.0, why: Any = lambda: "waited in vain") -> None:
     until = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < until, why()
@@ -104,12 +104,12 @@ class Demo:
         )
         assert self.process.poll() is None, self.said
 
-    def end(self, number: int = signal.SIGTERM, *, seconds: float = 30.0) -> int:
+    def end(self, number: int = signal.SIGTERM, *, seconds: float = 90.0) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 240.0) -> int:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:

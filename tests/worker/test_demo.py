@@ -153,7 +153,7 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(make_home):
     assert home.closed() >= 3
     begun = time.monotonic()
     assert demo.end(signal.SIGINT) in (0, 130)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 90
     assert not home.has_server
 
 
