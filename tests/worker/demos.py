@@ -18,7 +18,7 @@ from bitnerve.adapters.postgres.server import PrivateServer
 from bitnerve.settings.database import locate_private_server
 
 SMALL = ("--symbols=3", "--first-day-ticks=2")
-START_SECONDS_MAX = 120.0
+START_SECONDS_MAX = 300.0
 FORGOTTEN = ("DATABASE_URL", "DATABASE_APP_URL", "REDIS_URL", "PORT", "SPEED", "MARKET", "CANDLES", "FUNDING", "RESET")
 
 

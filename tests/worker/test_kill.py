@@ -30,7 +30,7 @@ WARM_BARS = 14 * DAY_MS // BAR_MS
 HOURS = 5
 TICKS = HOURS * 12 + 1
 KILLS = 20
-HANG_SECONDS = 60.0
+HANG_SECONDS = 240.0
 
 
 @pytest.fixture
