@@ -180,7 +180,8 @@ class PrivateServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        _, said = process.communicate()
+        with _ended_if_interrupted(process):
+            _, said = process.communicate()
         if process.returncode:
             raise NoServer(f"PostgreSQL: initdb failed: {said.decode(errors='replace').strip()}")
         draft.rename(self._data)
@@ -193,8 +194,10 @@ class PrivateServer:
             process = self._run(
                 [programs / "postgres", "-D", self._data, *arguments], programs, stdout=said, stderr=said
             )
-        if not _wait(lambda: process.poll() is not None or self._answers(programs), START_SECONDS_MAX):
-            process.kill()
+        with _ended_if_interrupted(process):
+            if not _wait(lambda: process.poll() is not None or self._answers(programs), START_SECONDS_MAX):
+                process.kill()
+                process.wait()
         if process.poll() is not None:
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
             raise NoServer(f"PostgreSQL: the private server did not start; the end of its log:\n{tail}")
@@ -207,6 +210,21 @@ class PrivateServer:
             [programs / "pg_isready", "-q", "-h", self._socket], programs, stdout=subprocess.DEVNULL, stderr=None
         )
         return asked.wait() == 0
+
+
+@contextlib.contextmanager
+def _ended_if_interrupted(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process that is left before it is done: one that has not written its number yet would not be found."""
+    try:
+        yield
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
 
 
 def _unwritable(error: OSError) -> NoServer:

@@ -353,8 +353,8 @@ def check_fills(ledger: Ledger) -> None:
     inside = (fills.at >= np.maximum(start, orders.at[of_order])) & (fills.at < ledger.ends()[fills.agent])
     demand(tables, "fills", "filled_at", inside, "between its order's acceptance and the end of the season")
     if season.with_quotes:
-        # An order meets what comes after it was accepted, never a quote of that instant or before; a liquidation is born
-        # with its fill, which may be at the instant of a decision.
+        # An order meets what comes after it was accepted, never a quote of that instant or before. A liquidation is
+        # born with its fill, which may be at the instant of a decision.
         later = (
             (fills.at > orders.at[of_order])
             | (orders.is_type[of_order] == LIQUIDATION_TYPE)
