@@ -14,6 +14,7 @@ from apps.common import exact
 from apps.market.selectors import open_window
 from apps.market.services import bars_until
 from apps.trades.services.desks import READ_ORDER
+from bitnerve.domain.kernel import INT64_MAX
 from bitnerve.domain.market.instrument import instrument_arrays
 from bitnerve.domain.metrics.trades import Fills, FundingPayments
 from bitnerve.domain.trading import account, events, marking, orders
@@ -303,32 +304,43 @@ def _read_decisions(cursor: Any, season: Season, entries: Sequence[Entry], ticks
     )
 
 
-def read_trades(account_id: int) -> tuple[Fills, Any, FundingPayments]:
-    """Return an account's fills, the time of each in milliseconds, and its funding, as the metrics read them.
+def read_trades(account_ids: Sequence[int]) -> dict[int, tuple[Fills, Any, FundingPayments]]:
+    """Return each account's fills, the time of each in milliseconds, and its funding, as the metrics read them.
 
     The fee of a fill holds that of the liquidation that it was part of.
     """
+    wanted = sorted(account_ids)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT f.sequence, f.instrument_id,
+        rows = exact.read_integers(
+            cursor,
+            f"""SELECT f.account_id, f.sequence::bigint, f.instrument_id,
                        CASE f.side WHEN 'BUY' THEN 1 ELSE -1 END * {exact.lots("f.quantity")},
                        {exact.units("f.realized_pnl")},
                        {exact.units("f.fee - coalesce(charge.amount, 0)")},
-                       (f.reason = 'LIQUIDATION')::int, {exact.milliseconds("f.filled_at")}
+                       (f.reason = 'LIQUIDATION')::int::bigint, {exact.milliseconds("f.filled_at")}
                 FROM trades_fill f JOIN market_instrument instrument ON instrument.id = f.instrument_id
                 LEFT JOIN accounts_posting p
                     ON p.account_id = f.account_id AND p.kind = 'LIQUIDATION_FEE' AND p.source_id = f.fill_id
                 LEFT JOIN accounts_line charge ON charge.posting_id = p.id AND charge.account_name LIKE 'cash:%%'
-                WHERE f.account_id = %s ORDER BY f.sequence""",
-            [account_id],
+                WHERE f.account_id = ANY(%s) ORDER BY f.account_id, f.sequence""",
+            [wanted],
+            8,
         )
-        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 7)
-        cursor.execute(
-            f"""SELECT sequence, instrument_id, coalesce({exact.units("amount")}, 0) FROM trades_fundingpayment
-                WHERE account_id = %s ORDER BY sequence""",
-            [account_id],
+        paid = exact.read_integers(
+            cursor,
+            f"""SELECT account_id, sequence::bigint, instrument_id, coalesce({exact.units("amount")}, 0)
+                FROM trades_fundingpayment WHERE account_id = ANY(%s) ORDER BY account_id, sequence""",
+            [wanted],
+            4,
         )
-        paid = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 3)
+    bounds = [np.searchsorted(table[:, 0], [*wanted, INT64_MAX]).tolist() for table in (rows, paid)]
+    return {
+        pk: _trades(*(table[at[n] : at[n + 1], 1:] for table, at in zip((rows, paid), bounds, strict=True)))
+        for n, pk in enumerate(wanted)
+    }
+
+
+def _trades(rows: Any, paid: Any) -> tuple[Fills, Any, FundingPayments]:
     symbols = np.unique(np.concatenate([rows[:, 1], paid[:, 1]]))
     fills = Fills(
         sequence=rows[:, 0],

@@ -1,6 +1,7 @@
 """Open a season of many entries and drive some ticks of it through tasks: the process that `bench_tick` measures.
 
-Arguments: how many entries, how many ticks. Prints one line of JSON. DATABASE_URL and REDIS_URL name the servers.
+Arguments: how many entries, how many ticks, and after how many of them it is warm. Prints one line of JSON at last.
+DATABASE_URL and REDIS_URL name the servers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ WARM_UP_DAYS = 14
 MINUTE_MS = 60_000
 
 
-def main(entries: int, ticks: int) -> None:
+def main(entries: int, ticks: int, warm: int) -> None:
     """Prepare, wait for the worker, drive, and tell what it took."""
     import django
 
@@ -29,13 +30,15 @@ def main(entries: int, ticks: int) -> None:
     season = open_season(entries, ticks)
     print("ready", flush=True)
     sys.stdin.readline()
-    seconds = drive(season, ticks)
+    seconds = drive(season, ticks, warm)
+    spent = time.process_time() - seconds.pop()
     rows = Tick.objects.filter(season=season)
     decisions = Decision.objects.filter(tick__season=season)
     print(
         json.dumps(
             {
                 "seconds": seconds,
+                "spent": spent,
                 "missed": decisions.filter(state="MISSED").count() + rows.filter(state="MISSED").count(),
                 "twice": decisions.count() - decisions.values("entry", "tick").distinct().count(),
                 "decided": decisions.count(),
@@ -92,24 +95,33 @@ def open_season(entries: int, ticks: int) -> Any:
     return season
 
 
-def drive(season: Any, ticks: int) -> list[float]:
-    """Return the seconds from the claim to the close of each tick."""
+def drive(season: Any, ticks: int, warm: int) -> list[float]:
+    """Return the seconds from each tick's claim until it is seen closed, and at last this process's time when warm.
+
+    Says so after `warm` ticks, and waits for an answer.
+    """
     from apps.arenas.models import Tick
     from worker import app, schedule
 
     assert app.app is not None
     schedule.TURN_SECONDS = 0.01
     dispatcher = schedule.Dispatcher(lease_seconds=600.0)
-    seconds = []
+    seconds: list[float] = []
+    spent = 0.0
     while len(seconds) < ticks:
         dispatcher.turn()
         done = Tick.objects.filter(season=season, number=len(seconds)).exclude(closed_at=None).first()
         if done is None:
             time.sleep(0.005)
             continue
-        seconds.append((done.closed_at - done.claimed_at).total_seconds())
-    return seconds
+        # Not when it says it was closed: it is only with its transaction, ranking included.
+        seconds.append(time.time() - done.claimed_at.timestamp())
+        if len(seconds) == warm:
+            print("warm", flush=True)
+            sys.stdin.readline()
+            spent = time.process_time()
+    return [*seconds, spent]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

@@ -69,8 +69,7 @@ def update_standings(season: Season, tick: Tick) -> None:
         _catch_up(board, tick.at)
         if board.as_of is None:
             return
-        for entry in entries:
-            _read_record(board, entry)
+        _read_records(board)
         _write(season, board, tick)
 
 
@@ -96,25 +95,27 @@ def _catch_up(board: _Board, at: datetime) -> None:
         board.as_of = datetime.fromtimestamp(instant / 1000, tz=at.tzinfo)
 
 
-def _read_record(board: _Board, entry: Entry) -> None:
-    """Read what an entry's fills say, unless nothing has happened to its account since."""
-    record = board.records.setdefault(entry.account_id, _Record())
-    if record.sequence == entry.account.sequence:
-        return
-    fills, times, funding = read_trades(entry.account_id)
-    trades = round_trips(fills=fills, funding=funding)
-    held = times[np.asarray(trades.closed, dtype=np.int64)] - times[np.asarray(trades.opened, dtype=np.int64)]
-    board.records[entry.account_id] = _Record(
-        sequence=entry.account.sequence,
-        trades=len(trades.symbol),
-        win_rate=win_ratio(trades),
-        profit_factor=profit_factor(trades),
-        fees=checked_sum(fills.fee),
-        funding=checked_sum(funding.amount),
-        realized_pnl=checked_sum(fills.realized_pnl),
-        liquidations=int(np.asarray(fills.liquidation).sum()),
-        holding_ms_median=int(np.median(held)) if len(held) else None,
-    )
+def _read_records(board: _Board) -> None:
+    """Read what the fills say of everybody to whose account something has happened since."""
+    moved = {
+        entry.account_id: entry.account.sequence
+        for entry in board.entries
+        if board.records.setdefault(entry.account_id, _Record()).sequence != entry.account.sequence
+    }
+    for pk, (fills, times, funding) in read_trades(list(moved)).items() if moved else ():
+        trades = round_trips(fills=fills, funding=funding)
+        held = times[np.asarray(trades.closed, dtype=np.int64)] - times[np.asarray(trades.opened, dtype=np.int64)]
+        board.records[pk] = _Record(
+            sequence=moved[pk],
+            trades=len(trades.symbol),
+            win_rate=win_ratio(trades),
+            profit_factor=profit_factor(trades),
+            fees=checked_sum(fills.fee),
+            funding=checked_sum(funding.amount),
+            realized_pnl=checked_sum(fills.realized_pnl),
+            liquidations=int(np.asarray(fills.liquidation).sum()),
+            holding_ms_median=int(np.median(held)) if len(held) else None,
+        )
 
 
 def rank(returns: Sequence[float], names: Sequence[str]) -> list[int]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.utils import InterfaceError, OperationalError
 
 from apps.arenas.models import Entry, Season, Tick
@@ -141,31 +142,29 @@ def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
     decided: dict[int, Decision] = {}
     count = 0
     for _ in range(ATTEMPTS):
-        entries = _undecided(tick, entry_ids)
+        entries = list(_undecided(tick).filter(pk__in=entry_ids).select_related("version", "account"))
         if not entries:
             break
         # Whoever stands at another bar (a late joiner, somebody's unfinished work) gets a desk of its own.
         for group in by_bar(tick.season, entries):
             with contextlib.suppress(Superseded):
                 count += _act_apart(tick, epoch, group, decided)
-    return Acted(count, complete=not _undecided(tick, None))
+    return Acted(count, complete=not _undecided(tick).exists())
 
 
 def waiting_chunks(tick: Tick) -> list[list[int]]:
     """Return the chunks of entries whose decision an open tick still waits for; none once its deadline has passed."""
     if tick.reason or tick.number >= tick_count(tick.season) or is_over(tick):
         return []
-    ids = sorted(entry.pk for entry in _undecided(tick, None))
+    ids = list(_undecided(tick).order_by("pk").values_list("pk", flat=True))
     return [ids[begin : begin + CHUNK] for begin in range(0, len(ids), CHUNK)]
 
 
-def _undecided(tick: Tick, entry_ids: Sequence[int] | None) -> list[Entry]:
-    entries = Entry.objects.filter(season=tick.season, state=Entry.State.ACTIVE).exclude(
+def _undecided(tick: Tick) -> QuerySet[Entry]:
+    """Return the entries that a tick waits for."""
+    return Entry.objects.filter(season=tick.season, state=Entry.State.ACTIVE).exclude(
         pk__in=DecisionRow.objects.filter(tick=tick).values("entry_id")
     )
-    if entry_ids is not None:
-        entries = entries.filter(pk__in=entry_ids)
-    return list(entries.select_related("version", "account"))
 
 
 def by_bar(season: Season, entries: Sequence[Entry]) -> list[list[Entry]]:
@@ -376,13 +375,14 @@ def close_tick(
         return None
     season = tick.season
     skipped = bool(tick.reason)
-    silent = [] if skipped or tick.number >= tick_count(season) else _undecided(tick, None)
-    if silent and market_now(season) <= tick.deadline_at:
+    waits = not skipped and tick.number < tick_count(season) and _undecided(tick).exists()
+    if waits and market_now(season) <= tick.deadline_at:
         return None
     if not skipped:
-        play(season=season, until=tick.at, entries=_behind(tick))
-        _miss(tick, epoch, silent)
-        if _behind(tick):
+        play(season=season, until=tick.at, entries=list(_behind(tick).select_related("version", "account")))
+        if waits:
+            _miss(tick, epoch)
+        if _behind(tick).exists():
             # Somebody moves accounts as fast as we do; who is not marked now will be at the next attempt.
             return None
     with transaction.atomic():
@@ -401,21 +401,21 @@ def close_tick(
     return tick
 
 
-def _behind(tick: Tick) -> list[Entry]:
+def _behind(tick: Tick) -> QuerySet[Entry]:
     """Return the entries that have not been marked at a tick."""
-    everybody = Entry.objects.filter(season=tick.season).select_related("version", "account")
-    return [entry for entry in everybody if at_ms(entry.account.played_until) + 1 < at_ms(tick.at)]
+    # Who has met the last millisecond before it has crossed it.
+    return Entry.objects.filter(season=tick.season, account__played_until__lt=tick.at - timedelta(milliseconds=1))
 
 
-def _miss(tick: Tick, epoch: int, silent: Sequence[Entry]) -> None:
+def _miss(tick: Tick, epoch: int) -> None:
     """Record that entries did not decide in time."""
     for _ in range(ATTEMPTS):
+        silent = list(_undecided(tick).select_related("version", "account"))
         if not silent:
             return
         for group in by_bar(tick.season, silent):
             with contextlib.suppress(Superseded):
                 _miss_together(tick, epoch, group)
-        silent = _undecided(tick, [entry.pk for entry in silent])
 
 
 def _miss_together(tick: Tick, epoch: int, entries: Sequence[Entry]) -> None:

@@ -41,9 +41,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class _Computed:
-    """The signals of bars [first, until) of a market."""
+    """The signals of bars [since, until) of a market, counted from `first`, the oldest that they were made from."""
 
     first: int
+    since: int
     until: int
     signals: Any
 
@@ -57,20 +58,31 @@ class SignalShelf:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[Any, ...], _Computed] = {}
+        self._histories: dict[int, tuple[MarketTables, int, History]] = {}
+        """By market: the newest, for all strategies see the same."""
         self._lock = threading.Lock()
 
     def get(self, market: Market, tables: MarketTables, strategy: Strategy, bar: int) -> tuple[int, Any]:
-        """Return the first bar that the signals know, and the signals of at least the bars before `bar`."""
+        """Return the first bar that the signals know, and the signals of at least the bar before `bar`."""
         key = (market.pk, *strategy.signals_key)
         with self._lock:
             kept = self._kept.get(key)
-        if kept is None or not kept.first + min(bar, HISTORY_BARS) <= bar <= kept.until:
-            first = max(0, bar - HISTORY_BARS)
-            history = cut_history(tables, first)
-            kept = _Computed(first, tables.recording.bar_count, strategy.signals(history))
+        if kept is None or not kept.since < bar <= kept.until:
+            first, since = max(0, bar - HISTORY_BARS), max(0, bar - 1)
+            history = replace(self._history(market, tables, first), since=since - first)
+            kept = _Computed(first, since, tables.recording.bar_count, strategy.signals(history))
             with self._lock:
                 self._kept[key] = kept
         return kept.first, kept.signals
+
+    def _history(self, market: Market, tables: MarketTables, first: int) -> History:
+        with self._lock:
+            known = self._histories.get(market.pk)
+        if known is None or known[0] is not tables or known[1] != first:
+            known = (tables, first, cut_history(tables, first))
+            with self._lock:
+                self._histories[market.pk] = known
+        return known[2]
 
 
 def cut_history(tables: MarketTables, first: int) -> History:

@@ -4,7 +4,7 @@ Arrays are `[bar]` or, time-major, `[bar, symbol]`; a missing bar is NaN. A valu
 bars of (t − window, t] alone, newest first, one addition after the other, so its bits do not depend on the
 chunk or on the symbols beside it. Only + − × ÷ and √ are used, which IEEE 754 fixes: every machine gives the
 same bits. Unless a function says otherwise there is no value before a full window of rows, at a missing bar, or
-with fewer than `minimum` bars present in the window.
+with fewer than `minimum` bars present in the window. Rows before `since` may be left out: they are then NaN.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def log_returns(close: Floats, *, bars: int = 1) -> Floats:
     return result
 
 
-def rolling_sum(values: Floats, *, window: int, minimum: int | None = None) -> Floats:
+def rolling_sum(values: Floats, *, window: int, minimum: int | None = None, since: int = 0) -> Floats:
     """Return the sum of the present values of each window, also at a missing bar."""
     values = _contiguous(values)
-    total, count = _sums(_filled(values), window), _counts(values, window)
+    total, count = _sums(_filled(values), window, since=since), _counts(values, window)
     return np.where(count >= _needed(window, minimum), total, np.nan)
 
 
@@ -121,13 +121,15 @@ class Bands(NamedTuple):
     """0 at the lower band, 1 at the upper, outside beyond them; NaN where the bands have no width."""
 
 
-def bollinger_bands(close: Floats, *, window: int, width: float = BANDS_WIDTH, minimum: int | None = None) -> Bands:
+def bollinger_bands(
+    close: Floats, *, window: int, width: float = BANDS_WIDTH, minimum: int | None = None, since: int = 0
+) -> Bands:
     """Return mean ± width × standard deviation of each window.
 
     Source: Bollinger on Bollinger Bands (2001), with the sample's standard deviation instead of the
     population's.
     """
-    middle, std = _moments(close, window, minimum, spread=True)
+    middle, std = _moments(close, window, minimum, spread=True, since=since)
     lower, upper = middle - width * std, middle + width * std
     return Bands(lower, middle, upper, ratio(close - lower, upper - lower))
 
@@ -147,10 +149,10 @@ def ema(values: Floats, *, span: int, window: int | None = None, minimum: int | 
     return np.where(present & (_counts(values, window) >= _needed(window, minimum)), mean, np.nan)
 
 
-def realized_volatility(close: Floats, *, window: int, minimum: int | None = None) -> Floats:
+def realized_volatility(close: Floats, *, window: int, minimum: int | None = None, since: int = 0) -> Floats:
     """Return the root mean square of the log returns of one bar, also at a missing bar; ×√n is that of n bars."""
     squares = log_returns(close) ** 2
-    total = rolling_sum(squares, window=window, minimum=minimum)
+    total = rolling_sum(squares, window=window, minimum=minimum, since=since)
     return np.sqrt(ratio(total, _counts(squares, window)))
 
 
@@ -199,12 +201,12 @@ def _needed(window: int, minimum: int | None) -> int:
     return window if minimum is None else minimum
 
 
-def _sums(values: Floats, window: int, decay: float = 1.0) -> Floats:
+def _sums(values: Floats, window: int, decay: float = 1.0, *, since: int = 0) -> Floats:
     """Return Σ decayᵏ · values(t − k) over each full window, NaN before it, for values without NaN."""
     flat, columns = values.ravel(), _columns(values)
     result = np.full(flat.shape, np.nan)
     add = _add_weighted if COMPILED else _add_weighted_by_rows
-    for start in range((window - 1) * columns, flat.size, _TILE):
+    for start in range(max(window - 1, since) * columns, flat.size, _TILE):
         total = flat[start : start + _TILE].copy()
         add(flat, start, columns, window * columns, decay, total)
         result[start : start + total.size] = total
@@ -241,7 +243,9 @@ def _counts(values: Floats, window: int) -> Floats:
     return result
 
 
-def _moments(values: Floats, window: int, minimum: int | None, *, spread: bool) -> tuple[Floats, Floats]:
+def _moments(
+    values: Floats, window: int, minimum: int | None, *, spread: bool, since: int = 0
+) -> tuple[Floats, Floats]:
     """Return the mean and, if `spread`, the standard deviation of each window.
 
     Deviations are taken from the window's newest value: a constant then has a mean and a spread without any
@@ -251,22 +255,22 @@ def _moments(values: Floats, window: int, minimum: int | None, *, spread: bool) 
     count = _counts(values, window)
     enough = np.isfinite(values) & (count >= _needed(window, minimum))
     count = np.maximum(count, 1.0)
-    offset = _deviations(values, window, np.zeros(values.shape), square=False) / count
+    offset = _deviations(values, window, np.zeros(values.shape), square=False, since=since) / count
     mean = np.where(enough, values + offset, np.nan)
     if not spread:
         return mean, mean
-    squares = offset * offset + _deviations(values, window, offset, square=True)
+    squares = offset * offset + _deviations(values, window, offset, square=True, since=since)
     variance = squares / np.maximum(count - 1.0, 1.0)
     return mean, np.where(enough & (count > 1.0), np.sqrt(variance), np.nan)
 
 
-def _deviations(values: Floats, window: int, offset: Floats, *, square: bool) -> Floats:
+def _deviations(values: Floats, window: int, offset: Floats, *, square: bool, since: int) -> Floats:
     """Return Σ (values(t − k) − values(t) − offset(t)), or Σ of its square, over the present k ≥ 1."""
     flat, columns, offsets = _filled(values).ravel(), _columns(values), offset.ravel()
     present = np.isfinite(values).ravel()
     result = np.full(flat.shape, np.nan)
     add = _add_deviations if COMPILED else _add_deviations_by_rows
-    for start in range((window - 1) * columns, flat.size, _TILE):
+    for start in range(max(window - 1, since) * columns, flat.size, _TILE):
         total = np.zeros(min(_TILE, flat.size - start))
         add(flat, present, offsets, start, columns, window * columns, square, total)
         result[start : start + total.size] = total

@@ -86,7 +86,7 @@ class Amplification(Strategy):
         return frozenset(symbol for symbol in symbols if not is_bitcoin(symbol))
 
     def signals(self, history: History) -> Signals | None:
-        """Compute momentum, regime and the scan for every bar; None in a market without Bitcoin."""
+        """Compute momentum and regime for every bar and the scan where asked for; None in a market without Bitcoin."""
         if history.bitcoin < 0:
             return None
         bitcoin = np.ascontiguousarray(history.close[:, history.bitcoin])
@@ -109,14 +109,14 @@ class Amplification(Strategy):
     def _scan(self, history: History) -> tuple[Floats, Floats]:
         window = SCAN_RULES.windows.index(self.counts["rank_window"])
         scan = BetaScan(symbols=len(history.symbols), bitcoin=history.bitcoin)
-        kept = []
+        scores, betas = np.full((2, *history.close.shape), np.nan)
         for start in range(0, len(history.close), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            close, turnover = history.close[rows], history.turnover[rows]
-            part = scan.extend(first_bar=history.first_bar + start, close=close, turnover=turnover, keep=len(close))
-            kept.append((part.score[:, window], part.beta_up[:, window]))
-        scores, betas = zip(*kept, strict=True)
-        return np.concatenate(scores), np.concatenate(betas)
+            close, turnover = (values[start : start + _CHUNK] for values in (history.close, history.turnover))
+            keep = min(len(close), max(0, start + len(close) - history.since))
+            part = scan.extend(first_bar=history.first_bar + start, close=close, turnover=turnover, keep=keep)
+            rows = slice(start + len(close) - keep, start + len(close))
+            scores[rows], betas[rows] = part.score[:, window], part.beta_up[:, window]
+        return scores, betas
 
     def decide(self, view: View, signals: Signals | None) -> Decision:
         """Leave everything when momentum fades; else fill the free places with the top amplifiers."""

@@ -39,6 +39,8 @@ class History:
     close: Floats
     turnover: Floats
     """Volume in the quote asset."""
+    since: int = 0
+    """The first bar whose signals are asked for. Those of the bars before may be left out: they are history only."""
 
 
 class View(Protocol):

@@ -54,14 +54,14 @@ class MeanReversion(Strategy):
     }
 
     def signals(self, history: History) -> Signals:
-        """Compute z, its threshold and the size of a deviation for every bar."""
+        """Compute z, its threshold and the size of a deviation for every bar that is asked for."""
         window = self.counts["window"]
-        bands = bollinger_bands(history.close, window=window)
+        bands = bollinger_bands(history.close, window=window, since=history.since)
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation = (bands.upper - bands.middle) / 2.0
             z = np.where(deviation > 0.0, (history.close - bands.middle) / deviation, np.nan)
-            now = realized_volatility(history.close, window=window)
-            usual = realized_volatility(history.close, window=self.counts["calm_window"])
+            now = realized_volatility(history.close, window=window, since=history.since)
+            usual = realized_volatility(history.close, window=self.counts["calm_window"], since=history.since)
             wildness = np.clip(np.where(usual > 0.0, now / usual, np.nan), 0.75, 2.0)
             threshold = self.numbers["entry"] * wildness
             share = deviation / history.close

@@ -128,6 +128,8 @@ def run_tick(season: Season, times: dict[str, int], *, at_once: bool) -> None:
 @pytest.mark.parametrize("quotes", [0, MINUTE_MS], ids=["bars", "quotes"])
 def test_a_step_run_once_thrice_or_at_once_gives_the_same_rows(enter, quotes):
     """The same four ticks, in three ways; the accounts trade at each of them."""
+    # Tests whose rows were rolled back have used up row ids.
+    empty()
     found = []
     for times, at_once in ((1, False), (3, False), (3, True)):
         season = enter({"ada": Trades(), "bob": Trades()}, quote_every_ms=quotes)
