@@ -351,6 +351,14 @@ def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Rule
         with transaction.atomic():
             if tick is not None and lock_open_tick(tick_id=tick.pk, epoch=epoch) is None:
                 return False
+            if (
+                tick is not None
+                and DecisionRow.objects.filter(
+                    tick=tick, entry__in=[sitting.taken.entries[number].pk for number in ruled]
+                ).exists()
+            ):
+                # Somebody decided for them between when they were looked for and when they were read.
+                return False
             put_down(
                 taken=sitting.taken,
                 changes=sitting.desk.changes(),

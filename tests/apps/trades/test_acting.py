@@ -490,6 +490,26 @@ def test_an_account_that_somebody_moves_meanwhile_is_decided_for_once_and_loses_
         assert check_books(make_books(run=selectors.load_run(season)))
 
 
+@pytest.mark.parametrize("names", [("ada",), ("ada", "bob")], ids=len)
+def test_who_is_decided_for_before_the_account_is_read_is_not_at_fault(enter, monkeypatch, names):
+    """Another worker is done with the same entries between when they are looked for and when they are read."""
+    season = enter({name: Trades() for name in names})
+    tick = claim(season)
+    (ids,) = acting.open_tick(tick_id=tick.pk, epoch=tick.epoch)
+    sit = acting.sit
+
+    def be_late(*given):
+        monkeypatch.setattr(acting, "sit", sit)
+        assert acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids).decided == len(names)
+        return sit(*given)
+
+    monkeypatch.setattr(acting, "sit", be_late)
+    late = acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids)
+    assert (late.decided, late.complete) == (0, True)
+    assert Decision.objects.count() == Order.objects.count() == len(names)
+    assert not Entry.objects.exclude(state=Entry.State.ACTIVE).exists()
+
+
 def test_stream_and_tasks_at_once_lose_nothing(enter):
     """The stream plays quotes in one thread while ticks open, act and close in another; the books stay clean."""
     season = enter({"ada": Trades(), "bob": Trades()}, quote_every_ms=MINUTE_MS, speed=600.0, deadline_ms=240_000)
