@@ -29,6 +29,21 @@ SECONDS_SOFT, SECONDS_HARD = 60, 90
 """What a task may take; threads know no hard limit, so every step inside has a limit of its own as well."""
 
 
+SEND_SECONDS_MAX = 3.0
+"""How long a broker may take to accept a message: less than a lease, which whoever drives must renew meanwhile."""
+
+
+class House(Celery):  # type: ignore[misc]
+    """Whoever sends is told when the broker hangs. Whoever listens waits for it: a message whose receipt it could not
+    confirm would count as unfinished work for ever.
+    """
+
+    def connection_for_write(self, url: str | None = None, *args: Any, **options: Any) -> Any:
+        """Return a connection to send over."""
+        patience = {"socket_timeout": SEND_SECONDS_MAX, "socket_connect_timeout": SEND_SECONDS_MAX}
+        return super().connection_for_write(url, *args, **{"transport_options": patience} | options)
+
+
 class HouseTask(Task):  # type: ignore[misc]
     """A task whose failure is written down once, with its name and ids, and never with anything secret."""
 
@@ -44,7 +59,7 @@ def make_app(broker_url: str) -> Celery:
     # Within one process nothing outlives the worker, so late acknowledgements would protect nothing, and its threads
     # would wait for them: the loop that makes them sleeps while there is nothing to fetch.
     alone = broker_url.startswith("memory")
-    celery = Celery("bitnerve", task_cls=HouseTask, include=["worker.tasks.arena"])
+    celery = House("bitnerve", task_cls=HouseTask, include=["worker.tasks.arena"])
     celery.conf.update(
         broker_url=broker_url,
         broker_connection_retry_on_startup=True,

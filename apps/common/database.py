@@ -57,6 +57,9 @@ def prepare_database(report: Report = lambda _: None) -> None:
     with _told(OWNER):
         call_command("migrate", database=OWNER, verbosity=0, interactive=False)
     grant_rights()
+    with _told("default"):
+        # A role that was there already may have another password than its owner.
+        connections["default"].ensure_connection()
 
 
 @contextlib.contextmanager
@@ -68,10 +71,9 @@ def _told(alias: str) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        name = "DATABASE_URL" if alias == OWNER else "DATABASE_APP_URL"
         where = f"{place['HOST'] or 'localhost'}:{place['PORT'] or 5432}/{place['NAME']}"
-        raise NoDatabase(
-            f"DATABASE_URL: {where} as {place['USER']}: {str(error).strip()}", host=place["HOST"]
-        ) from None
+        raise NoDatabase(f"{name}: {where} as {place['USER']}: {str(error).strip()}", host=place["HOST"]) from None
 
 
 def forget_everything() -> None:

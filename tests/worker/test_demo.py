@@ -4,9 +4,12 @@ import signal
 import socket
 import time
 import urllib.request
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.apps.common.redis_server import RedisServer
 from tests.apps.trades.rows import CHECKS
 from tests.worker.demos import Home, free_port, wait_for
 
@@ -77,6 +80,65 @@ def test_a_wrong_role_or_database_is_named(make_home, settings):
         assert "does not exist" in demo.said or "authentication failed" in demo.said
         assert "secret" not in demo.said
         assert "Traceback" not in demo.said
+
+
+def test_a_wrong_password_is_said_and_not_shown(make_home):
+    """On a server that asks for one: of the owner, and of the role that the application signs in with."""
+    keeper = make_home("keeper")
+    keeper.server.start()
+    with psycopg.connect(host=str(keeper.socket), user="postgres", dbname="postgres", autocommit=True) as connection:
+        connection.execute("CREATE ROLE landlord LOGIN CREATEROLE PASSWORD 'right'")
+        connection.execute("CREATE ROLE bitnerve_app LOGIN PASSWORD 'another'")
+        connection.execute("CREATE DATABASE house OWNER landlord")
+        (hba,) = connection.execute("SHOW hba_file").fetchone()
+        Path(hba).write_text("local all postgres trust\nlocal all all scram-sha-256\n", encoding="ascii")
+        connection.execute("SELECT pg_reload_conf()")
+    where = str(keeper.socket).replace("/", "%2F")
+    addresses = {
+        "landlord": {"DATABASE_URL": f"postgres://landlord:secret@{where}/house"},
+        "bitnerve_app": {
+            "DATABASE_URL": f"postgres://landlord:right@{where}/house",
+            "DATABASE_APP_URL": f"postgres://bitnerve_app:secret@{where}/house",
+        },
+    }
+    for role, variables in addresses.items():
+        home = make_home(role)
+        demo = home.start(**variables)
+        assert demo.wait() == 2, demo.said
+        assert f"{list(variables)[-1]}: {keeper.socket}:5432/house as {role}: " in demo.said, demo.said
+        assert f'password authentication failed for user "{role}"' in demo.said
+        assert "secret" not in demo.said
+        assert "Traceback" not in demo.said
+        assert not home.has_server
+
+
+@pytest.mark.redis
+def test_a_redis_that_hangs_is_said_at_the_start_and_waited_for_later(make_home):
+    """Frozen, it keeps its lines open and answers nobody; nothing is lost, and ticks go on when it does."""
+    server = RedisServer()
+    try:
+        server.freeze(True)
+        demo = make_home("early").start(REDIS_URL=server.url)
+        assert demo.wait() == 2, demo.said
+        assert f"REDIS_URL: 127.0.0.1:{server.port}/0: Timeout" in demo.said, demo.said
+        assert "Traceback" not in demo.said
+        server.freeze(False)
+
+        home = make_home()
+        demo = home.start(**FAST, REDIS_URL=server.url)
+        demo.wait_until_it_runs()
+        seen = home.closed()
+        wait_for(lambda: home.closed() > seen, why=lambda: demo.said)
+        server.freeze(True)
+        wait_for(lambda: "the dispatcher waits" in demo.said, why=lambda: demo.said)
+        server.freeze(False)
+        seen = home.closed()
+        wait_for(lambda: home.closed() > seen + 1, why=lambda: demo.said)
+        check(home)
+        assert demo.end(signal.SIGTERM) in (0, 130), demo.said
+        assert not home.has_server
+    finally:
+        server.close()
 
 
 def test_the_demo_lives_through_whatever_befalls_it(make_home):

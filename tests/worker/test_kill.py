@@ -127,3 +127,22 @@ def test_a_broker_that_is_away_for_a_while_is_waited_for(arena, broker, tmp_path
     wait_for(lambda: is_final(season), arena)
     check_books_of(season, recording, 25)
     assert all(process.poll() is None for process in arena.running.values())
+
+
+def test_a_broker_that_hangs_is_told_and_waited_for(arena, broker, tmp_path):
+    """Redis is frozen twice: its lines stay open and nobody answers. It is said, and everything goes on afterwards."""
+    recording, season = open_recorded(tmp_path, 2)
+    arena.start("dispatcher")
+    arena.start("worker")
+    for number in (3, 10):
+        wait_for(lambda number=number: closed() >= number, arena)
+        said = arena.said("dispatcher").count("the dispatcher waits")
+        broker.freeze(True)
+        wait_for(lambda said=said: arena.said("dispatcher").count("the dispatcher waits") > said, arena)
+        frozen_at = closed()
+        broker.freeze(False)
+        wait_for(lambda frozen_at=frozen_at: closed() > frozen_at, arena)
+    wait_for(lambda: is_final(season), arena)
+    check_books_of(season, recording, 25)
+    assert "the dispatcher goes on" in arena.said("dispatcher")
+    assert all(process.poll() is None for process in arena.running.values())

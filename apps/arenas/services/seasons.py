@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.arenas.models import Arena, Season
 from apps.market.models import Market
+from apps.market.services import at_ms
 from bitnerve.domain.errors import Refusal
 from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.timeframe import interval_text
@@ -87,10 +88,12 @@ def open_season(
             f"deadline: {rules.deadline_ms} ms does not lie inside a tick of {rules.tick_ms} ms, or quote_every: "
             f"{rules.quote_every_ms} ms is no whole number of seconds"
         )
-    if not market.starts_at <= starts_at < ends_at or (ends_at - starts_at) % tick:
+    # Accounts are marked at every n-th bar since the epoch, and ticks must fall on the same instants.
+    is_off = at_ms(starts_at) // market.interval_ms % (rules.tick_ms // market.interval_ms) > 0
+    if not market.starts_at <= starts_at < ends_at or (ends_at - starts_at) % tick or is_off:
         raise BadSeason(
             f"starts_at, ends_at: {starts_at:%Y-%m-%d %H:%M} to {ends_at:%Y-%m-%d %H:%M} must lie after the market's "
-            f"start {market.starts_at:%Y-%m-%d %H:%M}, whole ticks apart"
+            f"start {market.starts_at:%Y-%m-%d %H:%M}, at whole multiples of a tick"
         )
     if not 0.0 <= speed <= 1e6:
         raise BadSeason(f"speed: {speed} lies outside 0..1000000")

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from apps.arenas.models import Entry, Season, Tick
 from apps.common import exact
-from apps.leaderboard.models import DayRoot
+from apps.leaderboard.models import DayRoot, Standing
 from apps.market.selectors import open_window
 from apps.market.services import at_ms, bars_until
 from apps.trades.models import EquityPoint
@@ -59,7 +59,10 @@ _lock = threading.Lock()
 
 
 def update_standings(season: Season, tick: Tick) -> None:
-    """Bring the standings of a season up to a tick that everybody was marked at."""
+    """Bring the standings of a season up to a tick that everybody was marked at.
+
+    Whose account breaks was not: it keeps the figures of its own last tick, and only its rank moves.
+    """
     with _lock:
         board = _boards.get(season.pk)
         entries = tuple(Entry.objects.filter(season=season).select_related("account").order_by("name"))
@@ -87,12 +90,17 @@ def _catch_up(board: _Board, at: datetime) -> None:
         )
     instants, counts = np.unique(rows[:, 0], return_counts=True)
     owners = np.array([place[pk] for pk in rows[:, 1].tolist()], dtype=np.int64)
-    for instant in instants[counts == len(accounts)].tolist():
+    for instant in instants[counts >= len(accounts) - len(_stuck(board.entries, at))].tolist():
         those = rows[:, 0] == instant
-        equity = np.zeros(len(accounts), dtype=np.int64)
+        equity = board.scores.equity.copy()
         equity[owners[those]] = rows[those, 2]
         board.scores.add(equity)
         board.as_of = datetime.fromtimestamp(instant / 1000, tz=at.tzinfo)
+
+
+def _stuck(entries: Sequence[Entry], at: datetime) -> set[int]:
+    """Return the places of those who have not been marked at a tick that is being closed."""
+    return {number for number, entry in enumerate(entries) if at_ms(entry.account.played_until) + 1 < at_ms(at)}
 
 
 def _read_records(board: _Board) -> None:
@@ -136,11 +144,12 @@ def _write(season: Season, board: _Board, tick: Tick) -> None:
     equity = np.maximum(scores.equity, 1)
     sparklines = (scores.sparkline() / SCALE).round(2).T.tolist()
     actions = _read_last_actions(season)
+    ranks = rank(returns, [entry.name for entry in entries])
     columns: dict[str, tuple[exact.Kind, Any]] = {
         "entry_id": (exact.INTEGER, [entry.pk for entry in entries]),
         "season_id": (exact.INTEGER, [season.pk] * len(entries)),
         "as_of": (exact.TIME, [at_ms(tick.at)] * len(entries)),
-        "rank": (exact.INTEGER, rank(returns, [entry.name for entry in entries])),
+        "rank": (exact.INTEGER, ranks),
         "equity": (exact.UNITS, scores.equity),
         "total_return": (exact.FLOAT, returns),
         "excess_return": (exact.FLOAT, [None if held is None else one - held for one in returns]),
@@ -161,6 +170,12 @@ def _write(season: Season, board: _Board, tick: Tick) -> None:
         "last_action": (exact.TEXT, [actions.get(entry.pk, ("", -1))[0] for entry in entries]),
         "last_action_at": (exact.TIME_OR_NONE, [actions.get(entry.pk, ("", -1))[1] for entry in entries]),
     }
+    stuck = _stuck(entries, tick.at)
+    if stuck:
+        kept = [number for number in range(len(entries)) if number not in stuck]
+        columns = {name: (kind, [values[number] for number in kept]) for name, (kind, values) in columns.items()}
+        for number in stuck:
+            Standing.objects.filter(entry=entries[number]).update(rank=ranks[number])
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "entry_id")
     with connection.cursor() as cursor:
         exact.insert(cursor, "leaderboard_standing", columns, ending=f"ON CONFLICT (entry_id) DO UPDATE SET {changes}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import TypeVar
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -47,8 +48,12 @@ MISSED = "MISSED"
 
 logger = logging.getLogger(__name__)
 
-_NOBODYS_FAULT = (OperationalError, InterfaceError, MarketIncomplete)
+NOBODYS_FAULT = (OperationalError, InterfaceError, MarketIncomplete)
 """The database is away or ended a deadlock, or bars are missing."""
+
+Result = TypeVar("Result")
+Broken = tuple[Entry, Exception]
+"""Who broke, and by what."""
 
 _shelf = SignalShelf()
 
@@ -121,7 +126,8 @@ def _why_nobody_can(market: Market, snapshot: Snapshot) -> str:
 def rehearse(season: Season) -> None:
     """Do once what a tick will do, and store nothing: kernels, candles and signals are then where they are needed."""
     entries = list(Entry.objects.filter(season=season).select_related("version", "account").order_by("name")[:CHUNK])
-    for group in by_bar(season, entries):
+
+    def rehearse_together(group: Sequence[Entry]) -> None:
         sitting = sit(season, group)
         sitting.desk.play_until(sitting.desk.now)
         decide(
@@ -132,6 +138,10 @@ def rehearse(season: Season) -> None:
             shelf=_shelf,
             allowance=ALLOWED_STEPPED,
         )
+
+    for group in by_bar(season, entries):
+        # Who breaks is told and halted by the tick itself.
+        apart(group, rehearse_together)
 
 
 def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
@@ -145,10 +155,14 @@ def act(*, tick_id: int, epoch: int, entry_ids: Sequence[int]) -> Acted:
         entries = list(_undecided(tick).filter(pk__in=entry_ids).select_related("version", "account"))
         if not entries:
             break
+        broken: list[Broken] = []
         # Whoever stands at another bar (a late joiner, somebody's unfinished work) gets a desk of its own.
         for group in by_bar(tick.season, entries):
             with contextlib.suppress(Superseded):
-                count += _act_apart(tick, epoch, group, decided)
+                done, failed = apart(group, partial(_act_together, tick, epoch, decided=decided))
+                count += sum(done)
+                broken += failed
+        _halt(tick, epoch, broken, everybody=not DecisionRow.objects.filter(tick=tick).exists())
     return Acted(count, complete=not _undecided(tick).exists())
 
 
@@ -180,42 +194,48 @@ def _bar(season: Season, played_until: int) -> int:
     return (played_until + 1 - at_ms(season.market.starts_at)) // season.market.interval_ms
 
 
-def _act_apart(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
-    """Let entries act together; where something breaks, each alone, and who alone breaks is halted.
+def apart(entries: Sequence[Entry], work: Callable[[Sequence[Entry]], Result]) -> tuple[list[Result], list[Broken]]:
+    """Do a work for entries together; where it breaks, for each alone. Return what was done, and who broke.
 
-    One account that is wrong must stop, and must not keep the others from their tick. What breaks everybody is no
-    account's fault: it is raised, and the sweep tries again.
+    One account that is wrong must stop, and must not keep the others from their tick. What breaks everybody of a group
+    is no account's fault: it is raised, and the sweep tries again.
     """
     try:
-        return _act_together(tick, epoch, entries, decided)
-    except (Superseded, *_NOBODYS_FAULT):
+        return [work(entries)], []
+    except (Superseded, *NOBODYS_FAULT):
         raise
-    except Exception:
+    except Exception as error:
         if len(entries) == 1:
-            raise
-        logger.exception("%s, tick %d: a group of %d entries broke", tick.season, tick.number, len(entries))
-    count, broken = 0, []
+            return [], [(entries[0], error)]
+        logger.exception("%s: a group of %d entries broke", entries[0].season, len(entries))
+    done: list[Result] = []
+    broken: list[Broken] = []
     for entry in entries:
         try:
-            count += _act_together(tick, epoch, [entry], decided)
-        except (Superseded, *_NOBODYS_FAULT):
+            done.append(work([entry]))
+        except (Superseded, *NOBODYS_FAULT):
             raise
         except Exception as error:
             broken.append((entry, error))
     if len(broken) == len(entries):
         raise broken[0][1]
+    return done, broken
+
+
+def _halt(tick: Tick, epoch: int, broken: Sequence[Broken], *, everybody: bool) -> None:
+    """Halt who broke, unless `everybody` says that nobody got further: then what broke is raised."""
     for entry, error in broken:
-        logger.error("%s, tick %d: %s is halted: %s", tick.season, tick.number, entry.name, error)
-        _halt(tick, epoch, entry, f"{type(error).__name__}: {error}")
-    return count
-
-
-def _halt(tick: Tick, epoch: int, entry: Entry, why: str) -> None:
-    with transaction.atomic():
-        if lock_open_tick(tick_id=tick.pk, epoch=epoch) is not None:
-            Entry.objects.filter(pk=entry.pk, state=Entry.State.ACTIVE).update(
+        if everybody:
+            raise error
+        why = f"{type(error).__name__}: {error}"
+        with transaction.atomic():
+            if lock_open_tick(tick_id=tick.pk, epoch=epoch) is None:
+                return
+            halted = Entry.objects.filter(pk=entry.pk, state=Entry.State.ACTIVE).update(
                 state=Entry.State.HALTED, halted_because=clean_text(why)[:200]
             )
+        if halted:
+            logger.error("%s, tick %d: %s is halted: %s", tick.season, tick.number, entry.name, why)
 
 
 def _act_together(tick: Tick, epoch: int, entries: Sequence[Entry], decided: dict[int, Decision]) -> int:
@@ -330,6 +350,14 @@ def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Rule
         with transaction.atomic():
             if tick is not None and lock_open_tick(tick_id=tick.pk, epoch=epoch) is None:
                 return False
+            if (
+                tick is not None
+                and DecisionRow.objects.filter(
+                    tick=tick, entry__in=[sitting.taken.entries[number].pk for number in ruled]
+                ).exists()
+            ):
+                # Somebody decided for them between when they were looked for and when they were read.
+                return False
             put_down(
                 taken=sitting.taken,
                 changes=sitting.desk.changes(),
@@ -346,20 +374,30 @@ def store(sitting: Sitting, tick: Tick | None, epoch: int, ruled: dict[int, Rule
     return True
 
 
-def play(*, season: Season, until: datetime, entries: Sequence[Entry]) -> None:
-    """Let accounts meet everything up to an instant and store what happened; without quotes, up to a bar's end."""
+def play(*, season: Season, until: datetime, entries: Sequence[Entry]) -> list[Broken]:
+    """Let accounts meet everything up to an instant and store what happened; without quotes, up to a bar's end.
+
+    Return whose account breaks there; it stays where it stood.
+    """
+
+    def play_together(group: Sequence[Entry]) -> None:
+        sitting = sit(season, group)
+        sitting.desk.play_until(at_ms(until))
+        store(sitting, None, 0, {})
+
+    broken: dict[int, Broken] = {}
     # On bars an account that has crossed a bar's end stands in its last millisecond.
     enough = until if season.with_quotes else until - timedelta(milliseconds=1)
     for _ in range(ATTEMPTS):
-        left = [entry for entry in entries if entry.account.played_until < enough]
+        left = [entry for entry in entries if entry.account.played_until < enough and entry.pk not in broken]
         if not left:
-            return
+            break
         for group in by_bar(season, left):
             with contextlib.suppress(Superseded):
-                sitting = sit(season, group)
-                sitting.desk.play_until(at_ms(until))
-                store(sitting, None, 0, {})
+                _, failed = apart(group, play_together)
+                broken |= {one[0].pk: one for one in failed}
         entries = list(Entry.objects.filter(pk__in=[entry.pk for entry in left]).select_related("version", "account"))
+    return list(broken.values())
 
 
 def close_tick(
@@ -367,8 +405,8 @@ def close_tick(
 ) -> Tick | None:
     """Close a tick that is complete or whose deadline has passed, and return it; None where it is neither, or closed.
 
-    Who has not decided is missed. Everybody is marked; after the last tick the season is final. `also` is done in the
-    transaction that closes: a tick is never closed without it.
+    Who has not decided is missed. Everybody is marked but whose account breaks: that one is halted. After the last tick
+    the season is final. `also` is done in the transaction that closes: a tick is never closed without it.
     """
     tick = Tick.objects.select_related("season__market", "snapshot").get(pk=tick_id)
     if tick.state != Tick.State.OPEN or tick.epoch != epoch:
@@ -379,10 +417,12 @@ def close_tick(
     if waits and market_now(season) <= tick.deadline_at:
         return None
     if not skipped:
-        play(season=season, until=tick.at, entries=list(_behind(tick).select_related("version", "account")))
+        broken = play(season=season, until=tick.at, entries=list(_behind(tick).select_related("version", "account")))
+        stuck = {entry.pk for entry, _ in broken}
+        _halt(tick, epoch, broken, everybody=len(stuck) == Entry.objects.filter(season=season).count())
         if waits:
-            _miss(tick, epoch)
-        if _behind(tick).exists():
+            _miss(tick, epoch, stuck)
+        if _behind(tick).exclude(pk__in=stuck).exists():
             # Somebody moves accounts as fast as we do; who is not marked now will be at the next attempt.
             return None
     with transaction.atomic():
@@ -407,10 +447,10 @@ def _behind(tick: Tick) -> QuerySet[Entry]:
     return Entry.objects.filter(season=tick.season, account__played_until__lt=tick.at - timedelta(milliseconds=1))
 
 
-def _miss(tick: Tick, epoch: int) -> None:
-    """Record that entries did not decide in time."""
+def _miss(tick: Tick, epoch: int, stuck: Set[int]) -> None:
+    """Record that entries did not decide in time, but for those whose accounts cannot be played."""
     for _ in range(ATTEMPTS):
-        silent = list(_undecided(tick).select_related("version", "account"))
+        silent = list(_undecided(tick).exclude(pk__in=stuck).select_related("version", "account"))
         if not silent:
             return
         for group in by_bar(tick.season, silent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from apps.arenas.models import Entry, Season
 from apps.arenas.selectors import latest_tick, market_now, tick_at
 from apps.market.selectors import MarketIncomplete
 from apps.market.services import at_ms, bars_until
-from apps.trades.services.acting import Sitting, by_bar, sit, store
+from apps.trades.services.acting import NOBODYS_FAULT, Sitting, by_bar, sit, store
 from apps.trades.services.desks import Superseded
+
+logger = logging.getLogger(__name__)
 
 DESK = 100
 """Entries on one desk: what must be read again when somebody moves one of their accounts."""
@@ -41,15 +44,48 @@ class Stream:
         """The marks by symbol, in price units."""
         self._desks: dict[int, tuple[Sitting, dict[int, int]]] = {}
         """By the first entry's account: a desk, and the revision of each account on it."""
+        self._broken: dict[int, int] = {}
+        """By entry: the revision at which its account broke; it is left out until somebody has moved it."""
 
     def turn(self) -> bool:
-        """Play what has come since the last turn; return whether there is anything new to show."""
+        """Play what has come since the last turn; return whether there is anything new to show.
+
+        Who alone breaks is left out, and halted at the next tick; what breaks everybody is raised.
+        """
+        try:
+            return self._turn()
+        except NOBODYS_FAULT:
+            raise
+        except Exception:
+            logger.exception("%s: an account broke between ticks", self.season)
+            self._find_broken()
+            return self._turn()
+
+    def _find_broken(self) -> None:
+        """Play everybody alone and remember who breaks; raise what breaks all of them."""
+        assert self.season is not None
+        season, until = self.season, at_ms(_play_until(self.season))
+        entries = list(Entry.objects.filter(season=season).select_related("version", "account"))
+        errors = []
+        for entry in entries:
+            try:
+                sit(season, [entry]).desk.play_until(until)
+            except (Superseded, *NOBODYS_FAULT):
+                continue
+            except Exception as error:
+                self._broken[entry.pk] = entry.account.revision
+                errors.append(error)
+        if len(errors) == len(entries):
+            raise errors[0]
+
+    def _turn(self) -> bool:
         season = Season.objects.select_related("market").get(pk=self.season_id)
         self.season = season
         if not season.with_quotes or season.state != Season.State.LIVE:
             return False
         until = _play_until(season)
-        entries = list(Entry.objects.filter(season=season).select_related("version", "account").order_by("name"))
+        everybody = Entry.objects.filter(season=season).select_related("version", "account").order_by("name")
+        entries = [entry for entry in everybody if self._broken.get(entry.pk) != entry.account.revision]
         worth: dict[str, Worth] = {}
         kept = {}
         for group in by_bar(season, entries):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -10,13 +11,14 @@ from django.db import connections, transaction
 from apps.arenas.models import Season, Tick
 from apps.arenas.selectors import market_now, tick_at
 from apps.arenas.services import ticks
+from apps.arenas.services.seasons import BadSeason
 from apps.arenas.services.ticks import Lease
 from apps.market.services import make_instant
 from apps.trades.models import Decision, EquityPoint
 from apps.trades.services import acting
 from bitnerve.domain.decisions.decision import hold
 from bitnerve.domain.strategies.catalog import Agent, list_agents
-from bitnerve.domain.timeframe import DAY_MS, parse_instant
+from bitnerve.domain.timeframe import DAY_MS, HOUR_MS, parse_instant
 from tests.apps.trades.arena import open_season, simulated_market
 from tests.apps.trades.together import run_together
 from worker import graph
@@ -44,6 +46,16 @@ def sent(monkeypatch):
     messages = []
     monkeypatch.setattr(graph.dispatch, "send", lambda name, **ids: messages.append((name, ids)))
     return messages
+
+
+def test_a_season_begins_where_its_ticks_are_marked(db):
+    """One whose ticks fall between the instants at which accounts are marked would rank nobody."""
+    market = simulated_market(seed=3, start_at=START - DAY_MS, symbol_count=2)
+    four_hours = {"tick_ms": 4 * HOUR_MS, "seed": 3, "agents": []}
+    for hours, refused in ((1, True), (4, False)):
+        starts_at = STARTS_AT + timedelta(hours=hours)
+        with pytest.raises(BadSeason, match="whole multiples of a tick") if refused else nullcontext():
+            open_season(market, starts_at=starts_at, ends_at=starts_at + timedelta(hours=8), **four_hours)
 
 
 def hold_one(season: Season, holder: str, seconds: float = LONG) -> Lease | None:

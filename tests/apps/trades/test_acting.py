@@ -4,19 +4,21 @@ import hashlib
 import threading
 import time
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from django.db import connections
+from django.utils.html import escape
 
 from apps.accounts.models import Account
 from apps.arenas.models import Entry, Season, Tick
 from apps.arenas.services import ticks
 from apps.leaderboard.models import Standing
-from apps.leaderboard.services import closing
+from apps.leaderboard.services import closing, standings
 from apps.market.services import make_instant
 from apps.trades import selectors
-from apps.trades.models import Decision, EquityPoint, Order
+from apps.trades.models import Decision, EquityPoint, Order, Position
 from apps.trades.services import acting
 from apps.trades.services.deciding import Allowance
 from apps.trades.services.streaming import Stream
@@ -337,6 +339,92 @@ def test_what_breaks_everybody_halts_nobody(enter, monkeypatch):
     assert acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids).complete
 
 
+def worth_too_much():
+    return {"quantity": Decimal(10) ** 10}
+
+
+def of_another_market():
+    other = simulated_market(seed=4, start_at=START - DAY_MS, symbol_count=1, slug="other")
+    return {"instrument_id": other.instruments.get().pk}
+
+
+@pytest.mark.parametrize("wrong", [worth_too_much, of_another_market])
+@pytest.mark.parametrize("quotes", [0, MINUTE_MS], ids=["bars", "quotes"])
+def test_an_account_that_breaks_while_it_is_played_holds_nobody_up(enter, client, quotes, wrong):
+    """A row of one account is wrong: its entry is halted and says why, the others are played, marked and ranked."""
+    season = enter({"ada": Trades(), "bob": Trades(), "cyd": Trades()}, quote_every_ms=quotes)
+    once = {"open": 1, "act": 1, "close": 1}
+    for _ in range(2):
+        run_tick(season, once, at_once=False)
+    held = Position.objects.exclude(quantity=0).filter(account__name="bob")
+    right, standing = held.values("quantity", "instrument_id").get(), Standing.objects.get(entry__name="bob")
+    held.update(**wrong())
+
+    if quotes:
+        Season.objects.update(clock_at=STARTS_AT + timedelta(minutes=8))
+        stream = Stream(season.pk)
+        for _ in range(2):
+            assert stream.turn()
+            assert stream.worth.keys() == {"ada", "cyd"}
+    for number in (2, 3):
+        run_tick(season, once, at_once=False)
+        # As in a process that has just been started.
+        standings.forget_boards()
+        tick = Tick.objects.get(number=number)
+        assert tick.state == Tick.State.CLOSED
+        assert set(Decision.objects.filter(tick=tick).values_list("entry__name", flat=True)) == {"ada", "cyd"}
+        for one in Standing.objects.exclude(entry__name="bob").select_related("entry"):
+            assert one.as_of == tick.at
+            assert one.equity == EquityPoint.objects.get(account=one.entry.account_id, at=tick.at).equity
+    bob = Entry.objects.get(name="bob")
+    assert bob.state == Entry.State.HALTED
+    assert bob.halted_because.split(":")[0] == {worth_too_much: "OverflowError", of_another_market: "KeyError"}[wrong]
+    # It keeps the figures of its own last tick, and a rank among the others.
+    assert facts_of(Standing.objects.get(entry=bob)) == facts_of(standing)
+    assert sorted(Standing.objects.values_list("rank", flat=True)) == [1, 2, 3]
+    board, page = (client.get(address).content.decode() for address in ("/arenas/arena/leaderboard/", "/agents/bob/"))
+    assert f'data-field="state" title="{escape(bob.halted_because)}">halted</i>' in board
+    assert f"<span>{escape(bob.halted_because)}</span>" in page
+
+    # Set right again, it is marked at whatever it has missed.
+    held.update(**right)
+    run_tick(season, once, at_once=False)
+    assert EquityPoint.objects.filter(account__name="bob").count() == 5
+    assert set(Standing.objects.values_list("as_of", flat=True)) == {Tick.objects.get(number=4).at}
+    check_rows()
+
+
+def facts_of(standing):
+    return {name: value for name, value in vars(standing).items() if name not in ("_state", "rank")}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_breaks_everybody_while_they_are_played_is_raised(enter, monkeypatch, count):
+    season = enter({f"entry-{number}": Trades() for number in range(count)}, quote_every_ms=MINUTE_MS)
+    run_tick(season, {"open": 1, "act": 1, "close": 1}, at_once=False)
+    tick = claim(season)
+    (ids,) = acting.open_tick(tick_id=tick.pk, epoch=tick.epoch)
+
+    def fail(*given):
+        raise RuntimeError("everywhere")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(acting.Desk, "play_until", fail)
+        for call in (
+            lambda: acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids),
+            Stream(season.pk).turn,
+        ):
+            with pytest.raises(RuntimeError, match="everywhere"):
+                call()
+        # Its deadline is over, and still nobody is to blame.
+        Season.objects.filter(pk=season.pk).update(clock_at=tick.deadline_at + timedelta(seconds=1), speed=1e-6)
+        with pytest.raises(RuntimeError, match="everywhere"):
+            closing.close_tick(tick_id=tick.pk, epoch=tick.epoch)
+    assert not Entry.objects.exclude(state=Entry.State.ACTIVE).exists()
+    assert acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids).decided == 0
+    assert closing.close_tick(tick_id=tick.pk, epoch=tick.epoch).state == Tick.State.CLOSED
+
+
 def test_a_decision_that_comes_after_the_deadline_is_missed(enter, monkeypatch):
     """The clock runs on while the strategy thinks; its orders reach no venue."""
     season = enter({"ada": Trades()}, quote_every_ms=MINUTE_MS, speed=1.0)
@@ -402,6 +490,26 @@ def test_an_account_that_somebody_moves_meanwhile_is_decided_for_once_and_loses_
     check_rows()
     if not quotes:
         assert check_books(make_books(run=selectors.load_run(season)))
+
+
+@pytest.mark.parametrize("names", [("ada",), ("ada", "bob")], ids=len)
+def test_who_is_decided_for_before_the_account_is_read_is_not_at_fault(enter, monkeypatch, names):
+    """Another worker is done with the same entries between when they are looked for and when they are read."""
+    season = enter({name: Trades() for name in names})
+    tick = claim(season)
+    (ids,) = acting.open_tick(tick_id=tick.pk, epoch=tick.epoch)
+    sit = acting.sit
+
+    def be_late(*given):
+        monkeypatch.setattr(acting, "sit", sit)
+        assert acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids).decided == len(names)
+        return sit(*given)
+
+    monkeypatch.setattr(acting, "sit", be_late)
+    late = acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=ids)
+    assert (late.decided, late.complete) == (0, True)
+    assert Decision.objects.count() == Order.objects.count() == len(names)
+    assert not Entry.objects.exclude(state=Entry.State.ACTIVE).exists()
 
 
 def test_stream_and_tasks_at_once_lose_nothing(enter):
