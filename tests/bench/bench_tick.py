@@ -18,24 +18,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from tests.bench.measure import figure
+from tests.bench.server import NOT_MEASURED, find_user, own_database
 
 TICKS, WARM = 10, 4
 SIZES = (100, 1_000, 5_000)
 AIM_SECONDS, AIM_MESSAGES = 2.0, 20
-SERVER = "127.0.0.1:5432"
-REDIS = "redis://127.0.0.1:6379/11"
 READY_SECONDS = 600
 
 
 def run() -> list[dict[str, Any]]:
     """Return the time of a tick of 1,000 entries, and the processor time of an entry for each size."""
-    user = _user()
+    user = find_user()
     if user is None:
-        unit = "not measured: no PostgreSQL at its usual port"
-        return [figure(work="one tick of 1,000 entries", value=0.0, unit=unit, aim="<= 2 s", met=None, peer="-")]
+        return [figure(work="one tick of 1,000 entries", value=None, unit=NOT_MEASURED, aim="<= 2 s")]
     found = {entries: _measure(entries, user) for entries in SIZES}
     main = found[1_000]
     costs = ", ".join(f"{entries:,}: {one['cpu_ms']:.2f}" for entries, one in found.items())
@@ -62,34 +58,9 @@ def run() -> list[dict[str, Any]]:
     ]
 
 
-def _user() -> str | None:
-    """Return who may make databases on the machine's server without a password."""
-    for user in ("root", "postgres"):
-        try:
-            psycopg.connect(f"postgres://{user}@{SERVER}/postgres", connect_timeout=2).close()
-        except psycopg.OperationalError:
-            continue
-        return user
-    return None
-
-
 def _measure(entries: int, user: str) -> dict[str, Any]:
-    name = f"bench_tick_{os.getpid()}_{entries}"
-    admin = f"postgres://{user}@{SERVER}/postgres"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{user}@{SERVER}/{name}",
-        "REDIS_URL": REDIS,
-        "DJANGO_SETTINGS_MODULE": "bitnerve.settings.dev",
-    }
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return _drive(entries, environment, Path(folder) / "worker.log")
-    finally:
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    with own_database(user, f"tick_{entries}") as environment, tempfile.TemporaryDirectory() as folder:
+        return _drive(entries, environment, Path(folder) / "worker.log")
 
 
 def _drive(entries: int, environment: dict[str, str], log: Path) -> dict[str, Any]:
