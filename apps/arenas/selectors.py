@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db import connection
 
 from apps.arenas.models import Entry, Season, Tick
 from bitnerve.domain.risk.limits import Limits
+from bitnerve.domain.strategies.base import Strategy
 from bitnerve.domain.strategies.catalog import Agent, list_strategies
 from bitnerve.domain.trading.account import Rules
 from bitnerve.engine import season_rules
@@ -49,8 +51,14 @@ def limits_of(season: Season) -> Limits:
 
 def agent_of(entry: Entry) -> Agent:
     """Return an entry's agent as the engine knows it; the entry comes with its version."""
+    return Agent(entry.name, _strategy(entry.version.strategy, tuple(sorted(entry.version.parameters.items()))))
+
+
+@lru_cache(maxsize=4096)
+def _strategy(name: str, parameters: tuple[tuple[str, str], ...]) -> Strategy:
+    """Return a strategy with its parameters; it keeps nothing, so all entries that run it may share one."""
     kinds = {kind.name: kind for kind in list_strategies()}
-    return Agent(entry.name, kinds[entry.version.strategy](entry.version.parameters))
+    return kinds[name](dict(parameters))
 
 
 def tick_step(season: Season) -> int:

@@ -204,7 +204,8 @@ class Desk(World):
         no_books = zeros(len(self.symbols), 0, 4)
         while self._met < until:
             self._count_orders()
-            room = 16 * (self._working + len(self.agents) * (len(self.symbols) + 2))
+            # Enough for any one account at a quote; where others need more, they are let in at the next round.
+            room = 16 * (self._most_working + len(self.symbols) + 1)
             self.exchange = account.with_room(
                 self.exchange, orders=room, events=room, working=8 * self._most_working + 4 * len(self.symbols) + 8
             )

@@ -21,11 +21,16 @@ DECISIONS_KEPT = 20
 _WHOLE = ("season_state", "tick", "speed", "points")
 """Parts of a board that a delta repeats whole when they changed."""
 
+_PLAIN = (str, int, bool, type(None))
+
 Board = dict[str, Any]
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it exactly: decimals and instants as text, what is no number as null."""
+    # Most values are these, and a season of a thousand has many of them every second.
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, float):

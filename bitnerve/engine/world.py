@@ -77,9 +77,9 @@ class World:
         self._funding_cursor = 0
         self._peak = [capital] * len(self.agents)
         self._midnight = [capital] * len(self.agents)
-        self._limits = [
-            tightest(limits, replace(limits, symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
-        ]
+        universes = [agent.strategy.universe(self.symbols) for agent in self.agents]
+        bounds = {one: tightest(limits, replace(limits, symbols=one)) for one in set(universes)}
+        self._limits = [bounds[one] for one in universes]
         self._day = -1
         self._working = 0
         self._most_working = 0

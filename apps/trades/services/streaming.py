@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.accounts.models import Account
 from apps.arenas.models import Entry, Season
 from apps.arenas.selectors import latest_tick, market_now, tick_at
 from apps.market.selectors import MarketIncomplete
@@ -26,6 +28,15 @@ class Worth:
     net: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seated:
+    """Some accounts on a desk in memory."""
+
+    sitting: Sitting
+    revisions: Mapping[int, int]
+    """By account: what it was when it was read."""
+
+
 class Stream:
     """The accounts of one season, on desks."""
 
@@ -39,8 +50,8 @@ class Stream:
         """By entry."""
         self.prices: Mapping[str, int] = {}
         """The marks by symbol, in price units."""
-        self._desks: dict[int, tuple[Sitting, dict[int, int]]] = {}
-        """By the first entry's account: a desk, and the revision of each account on it."""
+        self._entries: list[Entry] = []
+        self._desks: list[_Seated] = []
 
     def turn(self) -> bool:
         """Play what has come since the last turn; return whether there is anything new to show."""
@@ -49,39 +60,65 @@ class Stream:
         if not season.with_quotes or season.state != Season.State.LIVE:
             return False
         until = _play_until(season)
-        entries = list(Entry.objects.filter(season=season).select_related("version", "account").order_by("name"))
+        self._seat(season)
         worth: dict[str, Worth] = {}
-        kept = {}
-        for group in by_bar(season, entries):
-            for begin in range(0, len(group), DESK):
-                part = group[begin : begin + DESK]
-                try:
-                    sitting = self._sitting(season, part)
-                except (Superseded, MarketIncomplete):
-                    # Somebody moves them right now, or the season has not stored its first bars; the next turn looks
-                    # again.
-                    continue
-                sitting.desk.play_until(at_ms(until))
-                worth |= _appraise(sitting)
-                if sitting.desk.has_changed:
-                    # Stored or superseded, the accounts are read again at the next turn.
-                    store(sitting, None, 0, {})
-                else:
-                    revisions = {entry.account_id: entry.account.revision for entry in part}
-                    kept[part[0].account_id] = (sitting, revisions)
-                self.prices = sitting.desk.marks_now()
+        kept = []
+        for seated in self._desks:
+            sitting = seated.sitting
+            sitting.desk.play_until(at_ms(until))
+            worth |= _appraise(sitting)
+            if sitting.desk.has_changed:
+                # Stored or superseded, the accounts are read again.
+                store(sitting, None, 0, {})
+            else:
+                kept.append(seated)
+            self.prices = sitting.desk.marks_now()
         self._desks = kept
         self.at, self.worth = until, worth
         return bool(worth)
 
-    def _sitting(self, season: Season, part: list[Entry]) -> Sitting:
-        """Return the desk of some entries: the one in memory where nothing moved meanwhile, else a new one."""
-        sitting, revisions = self._desks.get(part[0].account_id, (None, {}))
-        now = {entry.account_id: entry.account.revision for entry in part}
+    def settle(self) -> None:
+        """Read again what the last turn stored: between turns there is time, in the next one somebody waits."""
+        if self.season is not None:
+            self._seat(self.season)
+
+    def _seat(self, season: Season) -> None:
+        """Have everybody on a desk; those in memory stay where nothing moved meanwhile."""
+        accounts = Account.objects.filter(entry__season=season)
+        now = dict(accounts.values_list("pk", "revision"))
         bars = bars_until(season.market, season.market.collected_until)
-        if sitting is not None and revisions == now and sitting.tables.recording.bar_count == bars:
-            return sitting
-        return sit(season, part)
+        self._desks = [
+            seated
+            for seated in self._desks
+            if seated.sitting.tables.recording.bar_count == bars and seated.revisions.items() <= now.items()
+        ]
+        sitting = {account for seated in self._desks for account in seated.revisions}
+        standing = self._list_entries(season, now.keys() - sitting)
+        for group in by_bar(season, standing):
+            for begin in range(0, len(group), DESK):
+                # Somebody moves them right now, or the season has not stored its first bars; the next turn looks again.
+                with contextlib.suppress(Superseded, MarketIncomplete):
+                    self._desks.append(_sit_down(season, group[begin : begin + DESK]))
+
+    def _list_entries(self, season: Season, account_ids: Set[int]) -> list[Entry]:
+        """Return the entries of some accounts by name, with the times up to which those have been played by now."""
+        if not account_ids:
+            return []
+        if not account_ids <= {entry.account_id for entry in self._entries}:
+            everybody = Entry.objects.filter(season=season).select_related("version", "account")
+            self._entries = list(everybody.order_by("name"))
+        played = dict(Account.objects.filter(pk__in=account_ids).values_list("pk", "played_until"))
+        found = [entry for entry in self._entries if entry.account_id in played]
+        for entry in found:
+            entry.account.played_until = played[entry.account_id]
+        return found
+
+
+def _sit_down(season: Season, entries: list[Entry]) -> _Seated:
+    sitting = sit(season, entries)
+    taken = sitting.taken
+    ids = [entry.account_id for entry in taken.entries]
+    return _Seated(sitting, dict(zip(ids, taken.revisions, strict=True)))
 
 
 def _play_until(season: Season) -> datetime:
