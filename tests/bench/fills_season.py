@@ -57,8 +57,8 @@ def _post_batch(season: Any) -> float:
     """Let every entry trade at a tick, and return the seconds in which the fills of the next minutes were stored."""
     from apps.arenas.models import Entry
     from apps.market.services import at_ms
-    from apps.trades.services import acting
     from apps.trades.models import Fill
+    from apps.trades.services import acting
 
     before = Fill.objects.count()
     tick = begin_tick(season, HOLDER, _trade)
