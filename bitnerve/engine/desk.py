@@ -120,7 +120,7 @@ class Desk(World):
         """Return what every account is worth at the prices of the moment: equity, Σ |notional|, Σ notional."""
         out = zeros(len(self.agents), marking.APPRAISAL_COLUMNS)
         marking.appraise(self.exchange, out)
-        return [[int(value) for value in row] for row in out]
+        return list(out.tolist())
 
     def marks_now(self) -> dict[str, int]:
         """Return the mark prices of the moment by symbol, in price units."""

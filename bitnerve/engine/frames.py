@@ -31,10 +31,10 @@ def plain(value: Any) -> Any:
     # Most values are these, and a season of a thousand has many of them every second.
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, Decimal):
-        return f"{value:f}"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, Mapping):

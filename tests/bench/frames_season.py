@@ -21,6 +21,8 @@ from tests.bench.by_hand import begin_tick, end_tick, open_for_hands, set_clock
 
 TURN = timedelta(minutes=1)
 """As in the demo: a minute of the market a second, in which every symbol has a new quote."""
+NEAR_TO_FAR = 8
+"""Stops and targets lie half a percent to so many halves of a percent away."""
 SHARE, LEVERAGE = SCALE // 10, 10
 
 
@@ -71,20 +73,19 @@ def main(entries: int, ticks: int, turns: int) -> None:
 
 
 def _wish(number: int, view: AgentView) -> Decision:
-    """Open one's own symbol whenever one is flat, with a stop and a target, the farther the higher one's number."""
+    """Open one's own symbol whenever one is flat, with a stop and a target as far away as one's number says."""
     column = number % len(view.symbols)
     if column in view.held or view.has_orders(column):
         return hold("holding")
     order = buy_share(view, column, SHARE)
     assert order is not None
     mark, step = view.mark(column), view.instruments[column].tick_size
-    apart = (mark // 1000 * (1 + number // len(view.symbols) * 4) // step + 1) * step
-    near, far = mark // step * step - apart, mark // step * step + apart
-    if number % 2:
-        order = replace(order, side=SELL, leverage=LEVERAGE, stop_loss=far, take_profit=near)
-        return Decision("SELL", "measured", (order,))
-    order = replace(order, leverage=LEVERAGE, stop_loss=near, take_profit=far)
-    return Decision("BUY", "measured", (order,))
+    apart = mark * (1 + number % NEAR_TO_FAR) // 200 // step * step
+    low, high = mark // step * step - apart, mark // step * step + apart
+    order = replace(order, leverage=LEVERAGE, stop_loss=low, take_profit=high)
+    if number // len(view.symbols) % 2:
+        order = replace(order, side=SELL, stop_loss=high, take_profit=low)
+    return Decision("BUY" if order.side > 0 else "SELL", "measured", (order,))
 
 
 def _count_protections() -> int:

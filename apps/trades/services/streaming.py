@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from apps.accounts.models import Account
 from apps.arenas.models import Entry, Season
@@ -15,12 +16,11 @@ from apps.market.services import at_ms, bars_until
 from apps.trades.services.acting import Sitting, by_bar, sit, store
 from apps.trades.services.desks import Superseded
 
-DESK = 100
-"""Entries on one desk: what must be read again when somebody moves one of their accounts."""
+DESK = 200
+"""Entries on one desk: what must be read again when somebody moves one of their accounts. A task moves as many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(NamedTuple):
     """What an entry is worth now, in money units: equity, and the notional of its positions."""
 
     equity: int
