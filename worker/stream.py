@@ -43,3 +43,5 @@ class Streamer:
             stream.epoch = lease.epoch
             if stream.turn():
                 self._show(stream)
+        for stream in self._streams.values():
+            stream.settle()

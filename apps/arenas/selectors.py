@@ -51,13 +51,12 @@ def limits_of(season: Season) -> Limits:
 
 def agent_of(entry: Entry) -> Agent:
     """Return an entry's agent as the engine knows it; the entry comes with its version."""
-    version = entry.version
-    return Agent(entry.name, _strategy(version.strategy, tuple(sorted(version.parameters.items()))))
+    return Agent(entry.name, _strategy(entry.version.strategy, tuple(sorted(entry.version.parameters.items()))))
 
 
 @lru_cache(maxsize=4096)
 def _strategy(name: str, parameters: tuple[tuple[str, str], ...]) -> Strategy:
-    # A strategy keeps nothing between ticks, so all that are alike may be one.
+    """Return a strategy with its parameters; it keeps nothing, so all entries that run it may share one."""
     kinds = {kind.name: kind for kind in list_strategies()}
     return kinds[name](dict(parameters))
 

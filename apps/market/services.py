@@ -27,17 +27,19 @@ _CANDLES = ("open", "high", "low", "close", "quote_volume")
 _BATCH_BARS = 1152
 """Bars that are stored in one statement: four days of five minutes."""
 
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+
 _feeds: dict[int, SoundFeed] = {}
 
 
 def make_instant(at_ms: int) -> datetime:
     """Return an instant given in milliseconds."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return _EPOCH + timedelta(milliseconds=at_ms)
 
 
 def at_ms(instant: datetime) -> int:
     """Return an instant in milliseconds."""
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (instant - _EPOCH) // _MILLISECOND
 
 
 def open_feed(market: Market) -> SoundFeed:

@@ -120,7 +120,7 @@ class Desk(World):
         """Return what every account is worth at the prices of the moment: equity, Σ |notional|, Σ notional."""
         out = zeros(len(self.agents), marking.APPRAISAL_COLUMNS)
         marking.appraise(self.exchange, out)
-        return [[int(value) for value in row] for row in out]
+        return list(out.tolist())
 
     def marks_now(self) -> dict[str, int]:
         """Return the mark prices of the moment by symbol, in price units."""
@@ -204,7 +204,8 @@ class Desk(World):
         no_books = zeros(len(self.symbols), 0, 4)
         while self._met < until:
             self._count_orders()
-            room = 16 * (self._working + len(self.agents) * (len(self.symbols) + 2))
+            # Enough for any one account at a quote; where others need more, they are let in at the next round.
+            room = 16 * (self._most_working + len(self.symbols) + 1)
             self.exchange = account.with_room(
                 self.exchange, orders=room, events=room, working=8 * self._most_working + 4 * len(self.symbols) + 8
             )

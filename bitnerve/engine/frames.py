@@ -21,15 +21,20 @@ DECISIONS_KEPT = 20
 _WHOLE = ("season_state", "tick", "speed", "points")
 """Parts of a board that a delta repeats whole when they changed."""
 
+_PLAIN = (str, int, bool, type(None))
+
 Board = dict[str, Any]
 
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it exactly: decimals and instants as text, what is no number as null."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
+    # Most values are these, and a season of a thousand has many of them every second.
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, Mapping):

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from bitnerve.domain.decisions.decision import CancelRequest, Decision, OrderRequest
 from bitnerve.domain.kernel import zeros
 from bitnerve.domain.market.instrument import Instrument, instrument_arrays
@@ -77,9 +79,9 @@ class World:
         self._funding_cursor = 0
         self._peak = [capital] * len(self.agents)
         self._midnight = [capital] * len(self.agents)
-        self._limits = [
-            tightest(limits, replace(limits, symbols=agent.strategy.universe(self.symbols))) for agent in self.agents
-        ]
+        universes = [agent.strategy.universe(self.symbols) for agent in self.agents]
+        bounds = {one: tightest(limits, replace(limits, symbols=one)) for one in set(universes)}
+        self._limits = [bounds[one] for one in universes]
         self._day = -1
         self._working = 0
         self._most_working = 0
@@ -134,8 +136,12 @@ class World:
         if event_count == self._events_seen:
             return
         self._events_seen = event_count
-        self.quantities = self.exchange.positions[:, :, positions.QUANTITY].tolist()
-        self.held = [tuple(column for column, lots in enumerate(row) if lots) for row in self.quantities]
+        quantities = self.exchange.positions[:, :, positions.QUANTITY]
+        self.quantities = quantities.tolist()
+        held: list[list[int]] = [[] for _ in self.agents]
+        for a, column in zip(*(places.tolist() for places in np.nonzero(quantities)), strict=True):
+            held[a].append(column)
+        self.held = [tuple(columns) for columns in held]
 
     def _make_room(self, bars: int) -> None:
         """Grow the logs before they could run full: what a run of bars can write has a bound."""

@@ -22,22 +22,20 @@ from typing import Any
 import psycopg
 
 from tests.bench.measure import figure
+from tests.bench.server import NOT_MEASURED, find_user, own_database
 
 TICKS, WARM = 12, 4
 WORKERS = 2
 SIZES = (100, 1_000, 5_000)
 AIM_SECONDS, AIM_MESSAGES = 2.0, 20
-SERVER = "127.0.0.1:5432"
-REDIS = "redis://127.0.0.1:6379/11"
 READY_SECONDS = 600
 
 
 def run() -> list[dict[str, Any]]:
     """Return the time of a tick of 1,000 entries, and the processor time of an entry for each size."""
-    user = _user()
+    user = find_user()
     if user is None:
-        unit = "not measured: no PostgreSQL at its usual port"
-        return [figure(work="one tick of 1,000 entries", value=0.0, unit=unit, aim="<= 2 s", met=None, peer="-")]
+        return [figure(work="one tick of 1,000 entries", value=None, unit=NOT_MEASURED, aim="<= 2 s")]
     found = {entries: _measure(entries, user) for entries in SIZES}
     main = found[1_000]
     costs = ", ".join(f"{entries:,}: {one['cpu_ms']:.2f}" for entries, one in found.items())
@@ -64,37 +62,12 @@ def run() -> list[dict[str, Any]]:
     ]
 
 
-def _user() -> str | None:
-    """Return who may make databases on the machine's server without a password."""
-    for user in ("root", "postgres"):
-        try:
-            psycopg.connect(f"postgres://{user}@{SERVER}/postgres", connect_timeout=2).close()
-        except psycopg.OperationalError:
-            continue
-        return user
-    return None
-
-
 def _measure(entries: int, user: str) -> dict[str, Any]:
-    name = f"bench_tick_{os.getpid()}_{entries}"
-    admin = f"postgres://{user}@{SERVER}/postgres"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgres://{user}@{SERVER}/{name}",
-        "REDIS_URL": REDIS,
-        "DJANGO_SETTINGS_MODULE": "bitnerve.settings.dev",
-    }
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return _drive(entries, environment, name, Path(folder))
-    finally:
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    with own_database(user, f"tick_{entries}") as environment, tempfile.TemporaryDirectory() as folder:
+        return _drive(entries, environment, Path(folder))
 
 
-def _drive(entries: int, environment: dict[str, str], database: str, folder: Path) -> dict[str, Any]:
+def _drive(entries: int, environment: dict[str, str], folder: Path) -> dict[str, Any]:
     driver = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.tick_season", str(entries), str(TICKS), str(WARM)],
         env=environment,
@@ -118,10 +91,10 @@ def _drive(entries: int, environment: dict[str, str], database: str, folder: Pat
         _answer(driver)
         _expect(driver, "warm")
         workers = [process.pid for process in running[1:]]
-        before = _seconds(workers) + _seconds(_sessions(database))
+        before = _seconds(workers) + _seconds(_sessions(environment))
         _answer(driver)
         told: dict[str, Any] = json.loads(driver.stdout.readline())  # type: ignore[union-attr]
-        spent = told["spent"] + _seconds(workers) + _seconds(_sessions(database)) - before
+        spent = told["spent"] + _seconds(workers) + _seconds(_sessions(environment)) - before
     finally:
         for process in reversed(running):
             process.send_signal(signal.SIGTERM)
@@ -141,11 +114,11 @@ def _answer(driver: subprocess.Popen[str]) -> None:
     driver.stdin.flush()  # type: ignore[union-attr]
 
 
-def _sessions(database: str) -> list[int]:
+def _sessions(environment: dict[str, str]) -> list[int]:
     """Return the processes of the server that serve a database; they live as long as who is connected."""
-    with psycopg.connect(f"postgres://{_user()}@{SERVER}/postgres") as connection:
-        found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [database])
-        return [row[0] for row in found.fetchall()]
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        return [row[0] for row in connection.execute(query).fetchall()]
 
 
 def _seconds(pids: list[int]) -> float:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+
+from bitnerve.domain.strategies.catalog import Agent, list_agents
 
 SYMBOLS = 100
 WARM_UP_DAYS = 14
@@ -27,7 +30,7 @@ def main(entries: int, ticks: int, warm: int) -> None:
     from apps.trades.models import Decision
 
     database.prepare_database()
-    season = open_season(entries, ticks)
+    season = open_season(entries, ticks, agents=list_agents())
     print("ready", flush=True)
     sys.stdin.readline()
     seconds = drive(season, ticks, warm)
@@ -48,15 +51,14 @@ def main(entries: int, ticks: int, warm: int) -> None:
     )
 
 
-def open_season(entries: int, ticks: int) -> Any:
-    """Return a season whose ticks are due one after the other, with the roster cloned into it."""
+def open_season(entries: int, ticks: int, *, agents: Sequence[Agent], warm_up_days: int = WARM_UP_DAYS) -> Any:
+    """Return a season whose ticks are due one after the other, with some agents cloned into it."""
     from apps.agents.services import register_agent
     from apps.arenas.models import Arena
     from apps.arenas.services import seasons
     from apps.market import services as markets
     from apps.trades.services import entering
     from apps.users.services import platform_team
-    from bitnerve.domain.strategies.catalog import list_agents
     from bitnerve.domain.timeframe import parse_instant
     from bitnerve.domain.units import SCALE
 
@@ -65,7 +67,7 @@ def open_season(entries: int, ticks: int) -> Any:
         slug="bench",
         name="Simulated",
         source="SIMULATED",
-        starts_at=starts_at - timedelta(days=WARM_UP_DAYS),
+        starts_at=starts_at - timedelta(days=warm_up_days),
         parameters={"seed": 7, "symbol_count": SYMBOLS},
     )
     markets.collect(market, until=starts_at)
@@ -80,7 +82,7 @@ def open_season(entries: int, ticks: int) -> Any:
         ends_at=starts_at + timedelta(minutes=5 * (ticks + 2)),
         speed=0.0,
     )
-    roster, team = list_agents(), platform_team()
+    team = platform_team()
     versions = [
         register_agent(
             team=team,
@@ -88,8 +90,8 @@ def open_season(entries: int, ticks: int) -> Any:
             strategy=agent.strategy.name,
             parameters=agent.strategy.parameters,
         )
-        for number in range(-(-entries // len(roster)))
-        for agent in roster
+        for number in range(-(-entries // len(agents)))
+        for agent in agents
     ]
     entering.enter_season(season=season, versions=versions[:entries])
     return season

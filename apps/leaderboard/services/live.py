@@ -22,6 +22,7 @@ from apps.trades.models import Decision, EquityPoint
 from apps.trades.services.streaming import Stream, Worth
 from bitnerve.domain.market.instrument import bitcoin_column
 from bitnerve.domain.units import as_decimal
+from bitnerve.engine.frames import plain
 
 DECISIONS_MAX = 20
 
@@ -33,7 +34,8 @@ class _Shown:
     tick_number: int = -1
     decision_id: int = 0
     rows: Mapping[str, Mapping[str, Any]] | None = None
-    """Everybody's standing at the last closed tick, with the peak of equity that its drawdown is measured from."""
+    """Everybody's standing at the last closed tick as frames tell it, with its capital, and the peak of equity that its
+    drawdown is measured from."""
 
 
 _shown: dict[int, _Shown] = {}
@@ -87,7 +89,7 @@ def _show(
 def _rows(season: Season) -> dict[str, dict[str, Any]]:
     standings = Standing.objects.filter(season=season).select_related("entry__account")
     return {
-        one.entry.name: make_row(standing=one)
+        one.entry.name: plain(make_row(standing=one))
         | {"capital": one.entry.account.capital, "peak": one.entry.account.equity_peak}
         for one in standings
     }

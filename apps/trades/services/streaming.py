@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from apps.accounts.models import Account
 from apps.arenas.models import Entry, Season
 from apps.arenas.selectors import latest_tick, market_now, tick_at
 from apps.market.selectors import MarketIncomplete
@@ -16,17 +19,25 @@ from apps.trades.services.desks import Superseded
 
 logger = logging.getLogger(__name__)
 
-DESK = 100
-"""Entries on one desk: what must be read again when somebody moves one of their accounts."""
+DESK = 200
+"""Entries on one desk: what must be read again when somebody moves one of their accounts. A task moves as many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(NamedTuple):
     """What an entry is worth now, in money units: equity, and the notional of its positions."""
 
     equity: int
     gross: int
     net: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seated:
+    """Some accounts on a desk in memory."""
+
+    sitting: Sitting
+    revisions: Mapping[int, int]
+    """By account: what it was when it was read."""
 
 
 class Stream:
@@ -42,10 +53,10 @@ class Stream:
         """By entry."""
         self.prices: Mapping[str, int] = {}
         """The marks by symbol, in price units."""
-        self._desks: dict[int, tuple[Sitting, dict[int, int]]] = {}
-        """By the first entry's account: a desk, and the revision of each account on it."""
+        self._entries: list[Entry] = []
+        self._desks: list[_Seated] = []
         self._broken: dict[int, int] = {}
-        """By entry: the revision at which its account broke; it is left out until somebody has moved it."""
+        """By account: the revision at which it broke; it is left out until somebody has moved it."""
 
     def turn(self) -> bool:
         """Play what has come since the last turn; return whether there is anything new to show.
@@ -58,6 +69,8 @@ class Stream:
             raise
         except Exception:
             logger.exception("%s: an account broke between ticks", self.season)
+            # What was half played is read again.
+            self._desks = []
             self._find_broken()
             return self._turn()
 
@@ -73,7 +86,7 @@ class Stream:
             except (Superseded, *NOBODYS_FAULT):
                 continue
             except Exception as error:
-                self._broken[entry.pk] = entry.account.revision
+                self._broken[entry.account_id] = entry.account.revision
                 errors.append(error)
         if len(errors) == len(entries):
             raise errors[0]
@@ -84,40 +97,68 @@ class Stream:
         if not season.with_quotes or season.state != Season.State.LIVE:
             return False
         until = _play_until(season)
-        everybody = Entry.objects.filter(season=season).select_related("version", "account").order_by("name")
-        entries = [entry for entry in everybody if self._broken.get(entry.pk) != entry.account.revision]
+        self._seat(season)
         worth: dict[str, Worth] = {}
-        kept = {}
-        for group in by_bar(season, entries):
-            for begin in range(0, len(group), DESK):
-                part = group[begin : begin + DESK]
-                try:
-                    sitting = self._sitting(season, part)
-                except (Superseded, MarketIncomplete):
-                    # Somebody moves them right now, or the season has not stored its first bars; the next turn looks
-                    # again.
-                    continue
-                sitting.desk.play_until(at_ms(until))
-                worth |= _appraise(sitting)
-                if sitting.desk.has_changed:
-                    # Stored or superseded, the accounts are read again at the next turn.
-                    store(sitting, None, 0, {})
-                else:
-                    revisions = {entry.account_id: entry.account.revision for entry in part}
-                    kept[part[0].account_id] = (sitting, revisions)
-                self.prices = sitting.desk.marks_now()
+        kept = []
+        for seated in self._desks:
+            sitting = seated.sitting
+            sitting.desk.play_until(at_ms(until))
+            worth |= _appraise(sitting)
+            if sitting.desk.has_changed:
+                # Stored or superseded, the accounts are read again.
+                store(sitting, None, 0, {})
+            else:
+                kept.append(seated)
+            self.prices = sitting.desk.marks_now()
         self._desks = kept
         self.at, self.worth = until, worth
         return bool(worth)
 
-    def _sitting(self, season: Season, part: list[Entry]) -> Sitting:
-        """Return the desk of some entries: the one in memory where nothing moved meanwhile, else a new one."""
-        sitting, revisions = self._desks.get(part[0].account_id, (None, {}))
-        now = {entry.account_id: entry.account.revision for entry in part}
+    def settle(self) -> None:
+        """Read again what the last turn stored: between turns there is time, in the next one somebody waits."""
+        if self.season is not None:
+            # Whatever breaks here breaks again in the turn, which finds out who it was.
+            with contextlib.suppress(Exception):
+                self._seat(self.season)
+
+    def _seat(self, season: Season) -> None:
+        """Have everybody on a desk; those in memory stay where nothing moved meanwhile."""
+        accounts = Account.objects.filter(entry__season=season)
+        read = accounts.values_list("pk", "revision")
+        now = {account: revision for account, revision in read if self._broken.get(account) != revision}
         bars = bars_until(season.market, season.market.collected_until)
-        if sitting is not None and revisions == now and sitting.tables.recording.bar_count == bars:
-            return sitting
-        return sit(season, part)
+        self._desks = [
+            seated
+            for seated in self._desks
+            if seated.sitting.tables.recording.bar_count == bars and seated.revisions.items() <= now.items()
+        ]
+        sitting = {account for seated in self._desks for account in seated.revisions}
+        standing = self._list_entries(season, now.keys() - sitting)
+        for group in by_bar(season, standing):
+            for begin in range(0, len(group), DESK):
+                # Somebody moves them right now, or the season has not stored its first bars; the next turn looks again.
+                with contextlib.suppress(Superseded, MarketIncomplete):
+                    self._desks.append(_sit_down(season, group[begin : begin + DESK]))
+
+    def _list_entries(self, season: Season, account_ids: Set[int]) -> list[Entry]:
+        """Return the entries of some accounts by name, with the times up to which those have been played by now."""
+        if not account_ids:
+            return []
+        if not account_ids <= {entry.account_id for entry in self._entries}:
+            everybody = Entry.objects.filter(season=season).select_related("version", "account")
+            self._entries = list(everybody.order_by("name"))
+        played = dict(Account.objects.filter(pk__in=account_ids).values_list("pk", "played_until"))
+        found = [entry for entry in self._entries if entry.account_id in played]
+        for entry in found:
+            entry.account.played_until = played[entry.account_id]
+        return found
+
+
+def _sit_down(season: Season, entries: list[Entry]) -> _Seated:
+    sitting = sit(season, entries)
+    taken = sitting.taken
+    ids = [entry.account_id for entry in taken.entries]
+    return _Seated(sitting, dict(zip(ids, taken.revisions, strict=True)))
 
 
 def _play_until(season: Season) -> datetime:
