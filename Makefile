@@ -10,7 +10,8 @@ PY := $(VENV)/bin/python
 WEB := $(VENV)/.web
 DEV := $(VENV)/.dev
 BENCH := $(VENV)-bench/.bench
-INSTALL := -m pip install --disable-pip-version-check --require-hashes --only-binary=:all:
+# Bytecode is written as modules are imported; pip would write that of all others as well, for half a minute.
+INSTALL := -m pip install --disable-pip-version-check --require-hashes --only-binary=:all: --no-compile
 
 .DEFAULT_GOAL := help
 export PORT SPEED RESET MARKET CANDLES FUNDING

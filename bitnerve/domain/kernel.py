@@ -7,10 +7,12 @@ whatever the two modes disagree about is an overflow or a typing slip.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,6 +29,15 @@ COMPILED = MODE == "numba"
 INT64_MAX = 2**63 - 1
 """The largest value that a compiled kernel can hold; the doors refuse anything that could pass it."""
 
+KERNELS: list[Any] = []
+"""Every function that numba compiles, as numba's dispatchers; filled while modules are imported."""
+
+
+def kernel_sources() -> list[Path]:
+    """Return the files in which kernels stand, and the constants that they freeze: they know this one."""
+    here = Path(__file__).parent
+    return [path for path in sorted(here.rglob("*.py")) if b"bitnerve.domain.kernel" in path.read_bytes()]
+
 
 def _cache_folder() -> Path:
     """Return the folder of compiled kernels, one per state of the source.
@@ -36,11 +47,8 @@ def _cache_folder() -> Path:
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(here.rglob("*.py")):
-        source = path.read_bytes()
-        # Kernels, and the constants that they freeze, stand in files that know this one.
-        if b"bitnerve.domain.kernel" in source:
-            digest.update(path.relative_to(here).as_posix().encode() + b"\0" + source)
+    for path in kernel_sources():
+        digest.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
     home = Path(os.environ.get("BITNERVE_VAR", here.parents[1] / "var"))
     folder = home / "kernels" / digest.hexdigest()[:16]
     try:
@@ -52,18 +60,35 @@ def _cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="bitnerve-kernels-"))
 
 
+FOLDER = _cache_folder()
+
 if COMPILED:
     from numba.core import config
 
-    config.CACHE_DIR = str(_cache_folder())
+    config.CACHE_DIR = str(FOLDER)
 
 
-def _compiled(function: Function, **options: bool) -> Function:
-    from numba import njit, types
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold a lock file; whoever dies lets go of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
-    # No kernel allocates, so none needs reference counting; without it the machine code is half as long.
-    dispatcher = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
-    resolve = dispatcher.get_call_template
+
+def compile_once(dispatcher: Any, folder: Path) -> Any:
+    """Let numba compile a function once: for types, not for literals, and in one process, not in all that need it.
+
+    `folder` is where numba keeps what it has compiled. Two processes that wrote a function's index at the same time
+    would lose an entry, or have one lead to the other's machine code; so each waits for the other, and then loads.
+    Nobody waits in a circle, since kernels do not call themselves.
+    """
+    from numba import types
+    from numba.core.compiler_lock import global_compiler_lock
+
+    resolve, compile_now = dispatcher.get_call_template, dispatcher.compile
+    lock = folder / f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}.lock"
 
     def resolve_by_type(arguments: Any, keywords: Any) -> Any:
         # A literal argument would get a version of the kernel, and of all that it calls, of its own.
@@ -72,8 +97,23 @@ def _compiled(function: Function, **options: bool) -> Function:
             {name: types.unliteral(argument) for name, argument in keywords.items()},
         )
 
-    dispatcher.get_call_template = resolve_by_type
-    return cast(Function, dispatcher)
+    def compile_alone(signature: Any) -> Any:
+        # numba's own lock comes first, as in every thread: the other way round two threads could wait for each other.
+        with global_compiler_lock, _held(lock):
+            return compile_now(signature)
+
+    dispatcher.get_call_template, dispatcher.compile = resolve_by_type, compile_alone
+    KERNELS.append(dispatcher)
+    return dispatcher
+
+
+def _compiled(function: Function, **options: bool) -> Function:
+    from numba import njit
+
+    # No kernel allocates, so none needs reference counting, and none is called from C; the machine code is half as
+    # long without.
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True, **options)
+    return cast(Function, compile_once(dispatcher(function), FOLDER))
 
 
 def kernel(function: Function) -> Function:
@@ -86,7 +126,7 @@ def inner(function: Function) -> Function:
 
     Taking an `Exchange` apart for Python costs more code than most kernels have; the inner ones do without.
     """
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True) if COMPILED else function
+    return _compiled(function, no_cpython_wrapper=True) if COMPILED else function
 
 
 def zeros(*shape: int) -> npt.NDArray[Any]:

@@ -74,8 +74,10 @@ def browser() -> Iterator[Any]:
 
     Not for a whole session: while it is open a loop runs in the thread, and tests that bring their own cannot.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # A busy machine gets time: rows change places at most every five seconds, which is what is waited for by default.
+    expect.set_options(timeout=30_000)
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no chromium on this machine")

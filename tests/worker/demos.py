@@ -41,8 +41,9 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         # Kernels are the same for all; to compile them takes a minute.
-        (settings.VAR_DIR / "kernels").mkdir(parents=True, exist_ok=True)
-        (self.folder / "kernels").symlink_to(settings.VAR_DIR / "kernels")
+        for name in ("kernels", "simulated"):
+            (settings.VAR_DIR / name).mkdir(parents=True, exist_ok=True)
+            (self.folder / name).symlink_to(settings.VAR_DIR / name)
         place = locate_private_server(self.folder, "postgres")
         self.socket = place.socket
         self.server = PrivateServer(folder=place.folder, socket=place.socket, as_nobody=place.as_nobody)

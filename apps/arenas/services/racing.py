@@ -1,27 +1,18 @@
-"""Run a race on the built-in market, and get the house ready for one."""
+"""Run a race on the built-in market."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bitnerve.adapters.feeds.simulated import SimulatedFeed
 from bitnerve.adapters.simulated.market import simulate
-from bitnerve.domain.kernel import COMPILED
-from bitnerve.domain.ledger.checker import check_books
 from bitnerve.domain.market.recording import Recording
-from bitnerve.domain.risk.limits import Limits
 from bitnerve.domain.strategies.catalog import Agent, list_agents
-from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, SECOND_MS, parse_instant
+from bitnerve.domain.timeframe import DAY_MS, MINUTE_MS, parse_instant
 from bitnerve.domain.trading import account, orders
-from bitnerve.domain.trading.account import Rules
 from bitnerve.domain.units import SCALE
-from bitnerve.engine import carry
-from bitnerve.engine.desk import Desk
-from bitnerve.engine.export import make_books
-from bitnerve.engine.replay import AgentView, Progress, make_history, replay
+from bitnerve.engine.replay import Progress, replay
 from bitnerve.engine.run import Run
-from bitnerve.engine.tables import make_tables
 
 BAR_MS = 5 * MINUTE_MS
 WARM_UP_DAYS = 14
@@ -64,63 +55,6 @@ def run_season(
         seed=season.seed,
         progress=progress,
     )
-
-
-def compile_kernels(report: Callable[[str, int], None]) -> int:
-    """Compile every kernel that a replay, its export, their check and a season use, and return how many there were.
-
-    The way to need them all is to use them all: a short race is run, its books are made and checked, and the roster
-    meets some quotes. `report` is told the name and the number of each kernel that had to be compiled; with a warm
-    cache there are none, and this takes a second or two.
-    """
-    if not COMPILED:
-        return 0
-    from numba.core import event
-
-    class Listener(event.Listener):
-        count = 0
-
-        def on_start(self, happening: event.Event) -> None:
-            self.count += 1
-            report(happening.data["dispatcher"].py_func.__name__, self.count)
-
-        def on_end(self, happening: event.Event) -> None:
-            pass
-
-    listener = Listener()
-    with event.install_listener("numba:compile", listener):
-        season = SimulatedSeason(symbol_count=3, days=1, seed=1)
-        check_books(make_books(run=run_season(season=season, recording=make_market(season))))
-        _meet_quotes(season)
-    return listener.count
-
-
-def _meet_quotes(season: SimulatedSeason) -> None:
-    """Let the roster trade a few hours of a season on a desk, between bars too."""
-    start_at = parse_instant(SEASON_START, field="start") - WARM_UP_DAYS * DAY_MS
-    feed = SimulatedFeed(seed=season.seed, start_at=start_at, symbol_count=season.symbol_count)
-    first = WARM_UP_DAYS * DAY_MS // BAR_MS
-    tables = make_tables(make_market(season))
-    agents = list_agents()
-    signals = [agent.strategy.signals(make_history(tables.recording)) for agent in agents]
-    desk = Desk(
-        market=tables,
-        agents=agents,
-        capital=season.capital,
-        rules=Rules(),
-        limits=Limits(),
-        seed=season.seed,
-        step=1,
-        carried=carry.fresh(count=len(agents), capital=season.capital, bar=first),
-        played_until=[int(tables.at[first]) - 1] * len(agents),
-        tape_of=lambda bar: feed.tape(bar, MINUTE_MS),
-    )
-    for bar in range(first, first + 36):
-        desk.play_until(int(tables.at[bar]) + SECOND_MS)
-        for a, agent in enumerate(agents):
-            desk.submit(a, agent.strategy.decide(AgentView(desk, a), signals[a]))
-    desk.appraise()
-    desk.changes()
 
 
 def _order_rows(run: Run) -> account.Integers:

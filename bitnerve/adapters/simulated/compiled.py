@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import numba
 from numba.core import config
 
+from bitnerve.domain.kernel import compile_once
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -49,7 +51,8 @@ def compiled(function: Function) -> Function:
     # own.
     other, config.CACHE_DIR = config.CACHE_DIR, FOLDER
     try:
-        result: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
     finally:
         config.CACHE_DIR = other
+    result: Function = compile_once(dispatcher, Path(FOLDER))
     return result

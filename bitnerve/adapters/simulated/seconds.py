@@ -209,7 +209,9 @@ def _make_path(seed: int, stream: int, bar: _Bar) -> tuple[Integers, Floats]:
     if path.min() > bar.low:
         path[1 + int(best[1:-1].argmin())] = bar.low
     moves = np.zeros(bar.seconds)
-    moves[1:] = path[1:] - path[:-1]
+    # One by one: an assignment of slices compiles, for four seconds, the text of an error about their shapes.
+    for second in range(1, bar.seconds):
+        moves[second] = path[second] - path[second - 1]
     return path, moves
 
 
