@@ -86,7 +86,11 @@ def compile_once(dispatcher: Any, folder: Path) -> Any:
     """
     from numba import types
     from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.dispatcher import Dispatcher
 
+    if not isinstance(dispatcher, Dispatcher):
+        # Numba is switched off, and has handed the function back.
+        return dispatcher
     resolve, compile_now = dispatcher.get_call_template, dispatcher.compile
     lock = folder / f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}.lock"
 
