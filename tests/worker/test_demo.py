@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.contrib.staticfiles.finders import get_finder
 
 from tests.apps.common.redis_server import RedisServer
 from tests.apps.trades.rows import CHECKS
 from tests.worker.demos import Home, free_port, wait_for
+from worker.management.commands.demo import collect_files
 
 FAST = {"SPEED": "300"}
 """A tick in a second."""
@@ -199,6 +201,30 @@ def test_a_season_whose_market_has_ended_is_final_and_says_so(make_home):
     assert demo.end(signal.SIGINT) in (0, 130), demo.said
     assert "Traceback" not in demo.said
     assert not home.has_server
+
+
+def test_the_files_of_the_pages_are_collected_again_when_they_have_changed(tmp_path, settings):
+    source = tmp_path / "source"
+    source.mkdir()
+    settings.VAR_DIR, settings.STATIC_ROOT, settings.STATICFILES_DIRS = tmp_path, tmp_path / "static", [source]
+    get_finder.cache_clear()
+    said: list[str] = []
+    try:
+        for content in ("one", "one", "three", None):
+            if content is None:
+                (source / "page.css").unlink()
+            elif not (source / "page.css").exists() or (source / "page.css").read_text() != content:
+                (source / "page.css").write_text(content)
+            said.append(content or "")
+            collect_files(said.append)
+            collected = tmp_path / "static" / "page.css"
+            assert (collected.read_text() if collected.exists() else None) == content
+    finally:
+        get_finder.cache_clear()
+    assert [step or "gone" for step in said] == [
+        *("one", "collecting the pages' files", "one", "three", "collecting the pages' files"),
+        *("gone", "collecting the pages' files"),
+    ]
 
 
 def test_a_signal_while_it_starts_leaves_nothing_behind(make_home):

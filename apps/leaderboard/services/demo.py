@@ -165,14 +165,17 @@ def fast_forward(season: Season, *, until: datetime, report: Report = lambda _: 
     if last is not None and last.at >= until:
         return
     Season.objects.filter(pk=season.pk).update(speed=0.0)
+    closed = None
     try:
         while (tick := _claim(season)) is not None and tick.at <= until:
             report(f"playing the first day: {(tick.at - season.starts_at) / (until - season.starts_at):.0%}")
             for entry_ids in acting.open_tick(tick_id=tick.pk, epoch=tick.epoch):
                 acting.act(tick_id=tick.pk, epoch=tick.epoch, entry_ids=entry_ids)
-            closing.close_tick(tick_id=tick.pk, epoch=tick.epoch)
+            closed = closing.close_tick(tick_id=tick.pk, epoch=tick.epoch, shown=False) or closed
             if tick.at >= until:
                 break
+        if closed is not None:
+            closing.show_tick(closed)
     finally:
         ticks.release_leases(holder=_DRIVER)
 

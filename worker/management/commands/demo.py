@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.db import close_old_connections, connection
@@ -97,8 +99,7 @@ class Command(HouseCommand):
                     report("forgetting the last demo")
                     database.forget_everything()
                 database.prepare_database(report)
-                report("collecting the pages' files")
-                call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+                collect_files(report)
                 season = open_demo(request, report)
                 status.stop()
                 console.print(
@@ -107,6 +108,22 @@ class Command(HouseCommand):
                 )
                 with _told_when_over(season, console):
                     _serve(listener)
+
+
+def collect_files(report: Callable[[str], None]) -> None:
+    """Name and compress the files of the pages; nothing is done where they are what they were at the last start."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            seen = Path(storage.path(path)).stat()
+            digest.update(f"{path} {seen.st_size} {seen.st_mtime_ns}\n".encode())
+    collected = settings.VAR_DIR / "static.collected"
+    if collected.is_file() and collected.read_text(encoding="ascii") == digest.hexdigest():
+        return
+    report("collecting the pages' files")
+    collected.unlink(missing_ok=True)
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    collected.write_text(digest.hexdigest(), encoding="ascii")
 
 
 @contextlib.contextmanager
