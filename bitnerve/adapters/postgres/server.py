@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -174,13 +175,10 @@ class PrivateServer:
         draft = self._folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         arguments = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        process = self._run(
-            [programs / "initdb", "-D", draft, *arguments],
-            programs,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        with _ended_if_interrupted(process):
+        words = [programs / "initdb", "-D", draft, *arguments]
+        with _ended_if_interrupted(
+            lambda: self._run(words, programs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        ) as process:
             _, said = process.communicate()
         if process.returncode:
             raise NoServer(f"PostgreSQL: initdb failed: {said.decode(errors='replace').strip()}")
@@ -190,11 +188,11 @@ class PrivateServer:
         log = self._folder / "log"
         settings = ("listen_addresses=", f"unix_socket_directories={self._socket}", "timezone=UTC", *self._options)
         arguments = [part for setting in settings for part in ("-c", setting)]
-        with log.open("wb") as said:
-            process = self._run(
-                [programs / "postgres", "-D", self._data, *arguments], programs, stdout=said, stderr=said
-            )
-        with _ended_if_interrupted(process):
+        words = [programs / "postgres", "-D", self._data, *arguments]
+        with (
+            log.open("wb") as said,
+            _ended_if_interrupted(lambda: self._run(words, programs, stdout=said, stderr=said)) as process,
+        ):
             if not _wait(lambda: process.poll() is not None or self._answers(programs), START_SECONDS_MAX):
                 process.kill()
                 process.wait()
@@ -213,18 +211,42 @@ class PrivateServer:
 
 
 @contextlib.contextmanager
-def _ended_if_interrupted(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End a process that is left before it is done: one that has not written its number yet would not be found."""
+def _ended_if_interrupted(start: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process, and end it if it is left before it is done: one that has not written its number is not found."""
+    process = None
+    try:
+        with _signals_held_back():
+            process = start()
+        yield process
+    except BaseException:
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        raise
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let no signal come between the start of a process and the moment when somebody knows of it."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals come to the main thread alone.
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
-    except BaseException:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        raise
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _unwritable(error: OSError) -> NoServer:

@@ -1,5 +1,6 @@
 """A private server that is left before it stands leaves no process behind, and the next start makes it good."""
 
+import signal
 from pathlib import Path
 
 import psutil
@@ -26,6 +27,23 @@ def processes_of(server):
         except psutil.Error:
             continue
     return found
+
+
+def test_a_signal_as_the_process_starts_is_kept_until_it_is_known(server, monkeypatch):
+    started = PrivateServer._run
+
+    def run(self, arguments, programs, **options):
+        process = started(self, arguments, programs, **options)
+        if str(arguments[0]).endswith("/postgres"):
+            signal.raise_signal(signal.SIGINT)
+        return process
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PrivateServer, "_run", run)
+        with pytest.raises(KeyboardInterrupt):
+            server.start()
+    server.end_use()
+    assert processes_of(server) == []
 
 
 @pytest.mark.parametrize("step", ["initializing", "launching"])
