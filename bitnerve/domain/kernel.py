@@ -33,7 +33,7 @@ KERNELS: list[Any] = []
 """Every function that numba compiles, as numba's dispatchers; filled while modules are imported."""
 
 
-def kernel_sources() -> list[Path]:
+def _kernel_sources() -> list[Path]:
     """Return the files in which kernels stand, and the constants that they freeze: they know this one."""
     here = Path(__file__).parent
     return [path for path in sorted(here.rglob("*.py")) if b"bitnerve.domain.kernel" in path.read_bytes()]
@@ -47,7 +47,7 @@ def _cache_folder() -> Path:
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in kernel_sources():
+    for path in _kernel_sources():
         digest.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
     home = Path(os.environ.get("BITNERVE_VAR", here.parents[1] / "var"))
     folder = home / "kernels" / digest.hexdigest()[:16]

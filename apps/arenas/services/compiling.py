@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.arenas.services import exercise
+from bitnerve.adapters.simulated.compiled import FOLDER as SIMULATED
 from bitnerve.domain.errors import BitNerveError
-from bitnerve.domain.kernel import COMPILED, FOLDER, KERNELS, kernel_sources
+from bitnerve.domain.kernel import COMPILED, FOLDER, KERNELS
 from bitnerve.domain.strategies.catalog import list_agents
 
 Part = Callable[[], None]
@@ -33,10 +34,9 @@ class KernelFailed(BitNerveError):
 def compile_kernels(report: Report) -> int:
     """Compile what is not compiled yet, and return how many kernels that were.
 
-    The way to need all kernels is to use them all. Where some are missing, each part of the exercise is done in one of
-    several processes; then, here, all of it, which compiles what the parts forgot and takes a second or two where
-    nothing is missing. `report` is told the name of each kernel before it is compiled, its number, and how many there
-    are at most.
+    The way to need all kernels is to use them all. Unless that was done with just these sources, each part of the
+    exercise is done in one of several processes; then, here, all of it, which compiles what the parts forgot. `report`
+    is told the name of each kernel before it is compiled, its number, and how many there are at most.
     """
     if not COMPILED:
         return 0
@@ -50,8 +50,9 @@ def compile_kernels(report: Report) -> int:
         report(name, count, len(KERNELS))
 
     stamp = _stamp()
-    if not stamp.is_file() or stamp.stat().st_mtime_ns <= max(path.stat().st_mtime_ns for path in kernel_sources()):
-        _use_at_once(exercise.PARTS, note)
+    if stamp.is_file() and stamp.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in _sources()):
+        return 0
+    _use_at_once(exercise.PARTS, note)
     failed = _use(exercise.everything, note)
     if failed:
         raise KernelFailed(failed)
@@ -64,7 +65,12 @@ def _stamp() -> Path:
     import numba
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return FOLDER / f"complete-{python}-{numba.__version__}"
+    return FOLDER / f"complete-{python}-{numba.__version__}-{Path(SIMULATED).name}"
+
+
+def _sources() -> set[Path]:
+    """Return the files whose times numba compares with those of what it has compiled."""
+    return {Path(kernel.py_func.__code__.co_filename) for kernel in KERNELS}
 
 
 def _use(part: Part, note: Note) -> str:
